@@ -1,0 +1,52 @@
+//! Paths of the calls, below one configurable prefix, for both sides of the wire.
+
+use crate::UploadId;
+
+/// The prefix if nobody configures another.
+pub const DEFAULT_PREFIX: &str = "/hoist";
+/// Create (`POST`) and list (`GET`).
+pub const UPLOADS: &str = "/uploads";
+/// Ask for the status of many uploads (`POST`).
+pub const STATUS: &str = "/uploads/status";
+/// Cancel or delete many uploads (`POST`).
+pub const DELETE: &str = "/uploads/delete";
+/// Take back a delete while its grace lasts (`POST`).
+pub const RESTORE: &str = "/uploads/restore";
+/// Send a pack (`POST`).
+pub const PACKS: &str = "/packs";
+/// The form of a page without JavaScript (`POST`).
+pub const FORM: &str = "/form";
+/// What the server allows (`GET`).
+pub const LIMITS: &str = "/limits";
+
+/// The path of one upload below the prefix (`DELETE`).
+#[must_use]
+pub fn upload(id: UploadId) -> String {
+    format!("{UPLOADS}/{id}")
+}
+
+/// The path of a finished file below the prefix (`GET`); `name` is only for the eye.
+#[must_use]
+pub fn file(id: UploadId, name: &str) -> String {
+    let mut path = format!("/files/{id}/");
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            path.push(char::from(byte));
+        } else {
+            path.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_leave_its_segment() {
+        let id = UploadId::from_bytes([0; 16]);
+        let path = file(id, "a/../b?c#d %é");
+        assert_eq!(path, format!("/files/{id}/a%2F..%2Fb%3Fc%23d%20%25%C3%A9"));
+    }
+}
