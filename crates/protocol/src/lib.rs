@@ -21,6 +21,8 @@
 //! # Ok::<(), hoist_protocol::LayoutError>(())
 //! ```
 
+#![cfg_attr(test, allow(clippy::cast_possible_truncation))] // small numbers in tests
+
 mod checksum;
 mod chunk_set;
 mod error;

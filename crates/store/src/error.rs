@@ -1,0 +1,129 @@
+//! What can go wrong in the store.
+
+use hoist_protocol::{ErrorCode, InvalidPath};
+
+/// What can go wrong in the store. Knows the wire's codes, but no HTTP status.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The upload does not exist for this owner.
+    #[error("there is no such upload")]
+    NotFound,
+    /// The upload was there; its time is over.
+    #[error("the upload has expired")]
+    Expired,
+    /// The chunk is acknowledged with other bytes.
+    #[error("this chunk was stored before with other bytes: the file has changed")]
+    ChunkConflict,
+    /// The bytes do not match their checksum, on the way in or before publishing.
+    #[error("the bytes do not match their checksum")]
+    ChecksumMismatch,
+    /// Another sender writes this chunk now.
+    #[error("another sender is writing this chunk")]
+    InFlight {
+        /// When to try again, in milliseconds.
+        retry_after_ms: u64,
+    },
+    /// A newer attempt of the same sender took the chunk over, or the upload was deleted.
+    #[error("this request was overtaken by a newer one")]
+    Evicted,
+    /// The body is shorter or longer than the chunk, or there is no such chunk.
+    #[error("{0}")]
+    InvalidChunk(&'static str),
+    /// A field of the request contradicts itself or the store.
+    #[error("{0}")]
+    Invalid(&'static str),
+    /// The file is larger or smaller than allowed.
+    #[error("the file is {size} bytes, and {min} to {max} are allowed")]
+    FileSize {
+        /// Its size in bytes.
+        size: u64,
+        /// Smallest allowed, in bytes.
+        min: u64,
+        /// Largest allowed, in bytes.
+        max: u64,
+    },
+    /// More unfinished uploads, files or ids than allowed.
+    #[error("too many {what}: at most {max} are allowed")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// How many are allowed.
+        max: u64,
+    },
+    /// Files of this type are not taken.
+    #[error("files of this type are not taken here")]
+    TypeNotAllowed,
+    /// The name or path cannot be stored.
+    #[error("{0}")]
+    NameNotAllowed(#[from] InvalidPath),
+    /// The disk is full, or all that is free is reserved.
+    #[error("the server's disk is full")]
+    StorageFull,
+    /// The owner's share is used up.
+    #[error("your share of the storage is used up")]
+    QuotaExceeded,
+    /// The store is closing or its writer is busy.
+    #[error("the server is busy")]
+    Unavailable,
+    /// The folder was written by a newer version.
+    #[error(
+        "the data folder has schema version {found}; this program knows up to {known}. Use the newer program"
+    )]
+    NewerSchema {
+        /// What the folder has.
+        found: u32,
+        /// What this program knows.
+        known: u32,
+    },
+    /// Another process has the folder open.
+    #[error("the data folder {folder} is in use by another server")]
+    FolderInUse {
+        /// Which.
+        folder: String,
+    },
+    /// The operating system said no.
+    #[error("{doing} failed")]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The catalog said no.
+    #[error("the catalog failed: {doing}")]
+    Catalog {
+        /// What was tried.
+        doing: &'static str,
+        /// Why not.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl StoreError {
+    /// The wire's code for this error.
+    #[must_use]
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::NotFound => ErrorCode::NotFound,
+            Self::Expired => ErrorCode::Expired,
+            Self::ChunkConflict => ErrorCode::ChunkConflict,
+            Self::ChecksumMismatch => ErrorCode::ChecksumMismatch,
+            Self::InFlight { .. } | Self::Evicted => ErrorCode::InFlight,
+            Self::InvalidChunk(_) | Self::Invalid(_) => ErrorCode::InvalidRequest,
+            Self::FileSize { .. } => ErrorCode::TooLarge,
+            Self::TooMany { .. } => ErrorCode::TooMany,
+            Self::TypeNotAllowed => ErrorCode::TypeNotAllowed,
+            Self::NameNotAllowed(_) => ErrorCode::NameNotAllowed,
+            Self::StorageFull => ErrorCode::StorageFull,
+            Self::QuotaExceeded => ErrorCode::QuotaExceeded,
+            Self::Unavailable => ErrorCode::Unavailable,
+            Self::NewerSchema { .. }
+            | Self::FolderInUse { .. }
+            | Self::Io { .. }
+            | Self::Catalog { .. } => ErrorCode::Internal,
+        }
+    }
+}
