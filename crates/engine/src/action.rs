@@ -53,8 +53,8 @@ pub enum Action {
         /// The body.
         body: DeleteRequest,
     },
-    /// Read a chunk and take its checksum. The bytes are likely sent soon after: a driver that
-    /// sends buffers keeps them until [`Action::SendPack`] or [`Action::Forget`].
+    /// Read a chunk and take its checksum; answered by [`crate::Event::Hashed`], unless
+    /// [`Action::Forget`] came first.
     Hash {
         /// Which file.
         key: FileKey,
@@ -62,16 +62,22 @@ pub enum Action {
         index: u32,
         /// How the file is cut.
         layout: ChunkLayout,
+        /// Whether the bytes are sent soon after: a driver that sends buffers keeps them until
+        /// [`Action::SendPack`] or [`Action::Forget`]. Otherwise they are only compared.
+        keep: bool,
     },
     /// Read one byte of the file, and look at its size and time again.
     Probe {
         /// Which file.
         key: FileKey,
     },
-    /// Let go of all bytes kept for this file; nothing of it is wanted any more.
+    /// Let go of the bytes kept for this file, and of reads that were not begun. They may be
+    /// wanted again later, after a pause for example; then they are asked for again.
     Forget {
         /// Which file.
         key: FileKey,
+        /// Which chunk; `None` for all of the file.
+        index: Option<u32>,
     },
     /// Tell the host page.
     Notify(Notice),
@@ -89,6 +95,22 @@ pub enum Notice {
         key: FileKey,
         /// What a person reads.
         words: String,
+    },
+    /// The same file (path, name, size, time) stands in the list already and is under way; the new
+    /// key has no row, and its file can be let go.
+    Duplicate {
+        /// The key that was not taken.
+        key: FileKey,
+        /// The row that stands for it.
+        of: FileKey,
+    },
+    /// A row gave way to a newer one of the same file, which goes on from it: one that needed its
+    /// file again, or had failed, or was finished. The old key has no row any more.
+    Replaced {
+        /// The row that is gone.
+        key: FileKey,
+        /// The row that stands now.
+        by: FileKey,
     },
     /// `on_start`: the first byte of the file is about to travel.
     Started(FileKey),
