@@ -1,0 +1,18 @@
+# `make` alone says what there is.
+.PHONY: help setup build serve test audit
+help:
+	@echo 'make serve   installs what is missing, builds the release, serves http://127.0.0.1:3000, data in ./data'
+	@echo 'make test    everything that CI checks; it installs what is missing'
+	@echo 'make build   the release alone'
+	@echo 'make setup   the tools alone'
+	@echo 'make audit   known weaknesses of dependencies; needs the network'
+setup:
+	@scripts/setup
+build:
+	@scripts/build
+serve:
+	@scripts/serve
+test:
+	@scripts/check
+audit:
+	@scripts/audit
