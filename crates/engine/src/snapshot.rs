@@ -113,6 +113,12 @@ pub struct Snapshot {
     pub(crate) common_revision: u64,
     /// Whether the person paused everything.
     pub(crate) all_paused: bool,
+    /// What else holds the whole queue.
+    pub(crate) held: Option<PauseReason>,
+    /// Bytes still to come, of rows that are not settled.
+    pub(crate) left: u64,
+    /// How many uploads wait for bytes.
+    pub(crate) active: u32,
     /// Sums over the rows.
     pub totals: Totals,
     /// What holds the whole queue, if anything does.

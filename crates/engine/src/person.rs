@@ -1,0 +1,187 @@
+//! What the person wants: pause, resume, try again, decide.
+
+use hoist_protocol::OnConflict;
+
+use crate::{
+    Engine, FileKey, Notice, Picked,
+    file::{File, Stage, Then},
+};
+
+impl Engine {
+    pub(crate) fn pause(&mut self, key: FileKey) {
+        if !self
+            .file(key)
+            .is_some_and(|file| file.is_under_way() && !file.is_paused)
+        {
+            return;
+        }
+        self.queue.paused.insert(key);
+        self.queue.exempt.remove(&key);
+        self.queue.rest(key);
+        self.drop_work(key);
+        self.snapshot.update(key, |file| {
+            file.is_paused = true;
+            file.is_exempt = false;
+        });
+        self.recheck_packs = true;
+    }
+
+    pub(crate) fn resume(&mut self, key: FileKey) {
+        if !self.file(key).is_some_and(File::is_under_way) {
+            return;
+        }
+        self.queue.paused.remove(&key);
+        let all_paused = self.snapshot.all_paused;
+        if all_paused {
+            self.queue.exempt.insert(key);
+        }
+        self.clear_timer(key);
+        self.snapshot.update(key, |file| {
+            file.is_paused = false;
+            file.is_exempt = all_paused;
+        });
+        self.wake(key);
+    }
+
+    pub(crate) fn pause_all(&mut self) {
+        self.end_exemptions();
+        self.snapshot.all_paused = true;
+        self.snapshot.touch_all();
+        // What was read ahead is let go: a pause may last the night.
+        for key in self.queue.working.clone() {
+            self.drop_work(key);
+            self.wake(key);
+        }
+        self.recheck_packs = true;
+    }
+
+    pub(crate) fn resume_all(&mut self) {
+        self.end_exemptions();
+        self.snapshot.all_paused = false;
+        self.snapshot.touch_all();
+        for key in std::mem::take(&mut self.queue.paused) {
+            self.snapshot.update(key, |file| file.is_paused = false);
+            self.wake(key);
+        }
+        // Whoever presses this wants it tried now, whatever it waits for.
+        self.holds.end_waits();
+        self.try_now();
+    }
+
+    fn end_exemptions(&mut self) {
+        for key in std::mem::take(&mut self.queue.exempt) {
+            self.snapshot.update(key, |file| file.is_exempt = false);
+        }
+    }
+
+    pub(crate) fn retry(&mut self, key: FileKey) {
+        let Some(file) = self.file(key).filter(|file| file.is_from_this_visit) else {
+            return;
+        };
+        match &file.stage {
+            Stage::FileChanged | Stage::Failed(_)
+                if file.upload.is_some()
+                    && (file.is_spoilt || matches!(file.stage, Stage::FileChanged)) =>
+            {
+                self.snapshot.update(key, |file| {
+                    file.kept = (0, 0);
+                    file.shown = 0;
+                    file.stage = Stage::Telling(Then::StartOver);
+                });
+                self.queue.to_delete.insert(key);
+            }
+            Stage::Failed(_) if file.is_not_taken => self.take_after_all(key),
+            Stage::FileChanged | Stage::Failed(_) | Stage::Cancelled => {
+                self.reset(key);
+                self.snapshot.update(key, |file| {
+                    file.failures = 0;
+                    file.is_recreated = false;
+                });
+                self.wake(key);
+            }
+            // A file that waits for its turn after a failure is tried now.
+            Stage::Waiting | Stage::Active if file.timer.is_some() => {
+                self.clear_timer(key);
+                self.wake(key);
+            }
+            _ => return,
+        }
+        self.notify(Notice::Retry(key));
+    }
+
+    /// A restriction refused the file; there may be room by now.
+    fn take_after_all(&mut self, key: FileKey) {
+        let Some(file) = self.file(key) else { return };
+        let picked = Picked {
+            name: file.name.as_ref().to_owned(),
+            path: file.folder.as_ref().to_owned(),
+            size: file.size,
+            last_modified: file.last_modified,
+            media_type: file.media_type.as_deref().map(str::to_owned),
+            is_directory: file.is_directory,
+        };
+        match self.judge(&picked, None) {
+            Ok(()) => {
+                self.snapshot.update(key, |file| {
+                    file.is_not_taken = false;
+                    file.stage = Stage::Waiting;
+                });
+                self.wake(key);
+            }
+            Err(words) => {
+                self.snapshot.update(key, |file| {
+                    file.stage = Stage::Failed(Box::new((None, words.clone())));
+                });
+                self.notify(Notice::RestrictionFailed { key, words });
+            }
+        }
+    }
+
+    pub(crate) fn retry_all(&mut self) {
+        self.holds.end_waits();
+        self.try_now();
+        let keys: Vec<FileKey> = self
+            .snapshot
+            .visible
+            .iter()
+            .copied()
+            .filter(|&key| {
+                self.file(key).is_some_and(|file| {
+                    matches!(file.stage, Stage::Failed(_)) && !file.is_not_taken
+                })
+            })
+            .collect();
+        for key in keys {
+            self.retry(key);
+        }
+    }
+
+    pub(crate) fn resolve(&mut self, key: FileKey, choice: Option<OnConflict>) {
+        if !matches!(
+            self.file(key).map(|file| &file.stage),
+            Some(Stage::Conflict)
+        ) {
+            return;
+        }
+        match choice {
+            None => self.cancelled(key),
+            Some(choice) => {
+                self.snapshot.update(key, |file| {
+                    file.on_conflict = Some(choice);
+                    file.stage = Stage::Waiting;
+                });
+                self.wake(key);
+            }
+        }
+    }
+
+    pub(crate) fn remove(&mut self, key: FileKey) {
+        let can = self.file(key).is_some_and(|file| {
+            let is_between = matches!(file.stage, Stage::Telling(_) | Stage::Deleting(_));
+            file.is_visible() && !file.is_unsettled() && !is_between
+        });
+        if can {
+            self.hide(key);
+        }
+    }
+}
