@@ -1,0 +1,221 @@
+import { createServer, connect, type Server as NetServer, type Socket } from 'node:net';
+import { Random } from './random.js';
+
+/**
+ * What happens to a connection in the middle of a body.
+ *
+ * - `cut`: it is reset.
+ * - `stall`: nothing is taken from the browser any more; every second one goes on after a while, the
+ *   others never do.
+ * - `blackHole`: everything is taken and nothing is passed on, and the server is not told either.
+ */
+export type Fault = 'cut' | 'stall' | 'blackHole';
+
+/** A pack on its way through the proxy. */
+interface Pack {
+  /** Length of its body. */
+  length: number;
+  /** Bytes of its body that have reached the server. */
+  passed: number;
+}
+
+/** One request of a connection: its head is read, its body is counted. */
+interface Request {
+  left: number;
+  pack: Pack | undefined;
+}
+
+/**
+ * A TCP proxy of ours between browser and server. It understands just enough HTTP to tell the body
+ * bytes of packs from everything else, and harms only those.
+ */
+export class FaultyProxy {
+  /** Faults that have struck, by kind. */
+  readonly struck: Record<Fault, number> = { cut: 0, stall: 0, blackHole: 0 };
+  /** Body bytes of packs that were passed on to the server. */
+  passedBytes = 0;
+  /**
+   * Body bytes that had been passed on of packs whose answer never came, because of a fault or
+   * because one side went away: what may have to be sent again.
+   */
+  lostBytes = 0;
+  /** Packs that have no answer yet. */
+  private readonly open = new Set<Pack>();
+  private readonly sockets = new Set<Socket>();
+  private listener: NetServer | undefined;
+  private readonly plan: { at: number; fault: Fault; lasts: number | undefined }[] = [];
+
+  private constructor(
+    private readonly target: number,
+    readonly port: number,
+  ) {}
+
+  static async start(target: number, port: number): Promise<FaultyProxy> {
+    const proxy = new FaultyProxy(target, port);
+    proxy.listener = createServer((browser) => proxy.carry(browser));
+    await new Promise<void>((done) => proxy.listener!.listen(port, '127.0.0.1', done));
+    return proxy;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** Lets `each` faults of each kind strike, at random bytes spread over the first `bytes` body bytes. */
+  plague(each: number, bytes: number, seed: string): void {
+    const random = new Random(seed);
+    const faults = random.shuffled<Fault>((['cut', 'stall', 'blackHole'] as const).flatMap((fault) => Array<Fault>(each).fill(fault)));
+    const share = bytes / faults.length;
+    let stalls = 0;
+    for (const [i, fault] of faults.entries()) {
+      const lasts = fault === 'stall' && stalls++ % 2 === 0 ? random.between(300, 3000) : undefined;
+      this.plan.push({ at: Math.floor((i + random.next()) * share), fault, lasts });
+    }
+  }
+
+  /** Faults that have not struck yet. */
+  get planned(): number {
+    return this.plan.length;
+  }
+
+  /** Body lengths of the packs on their way now, together. */
+  get inFlightBytes(): number {
+    return [...this.open].reduce((sum, pack) => sum + pack.length, 0);
+  }
+
+  /** Ends all connections, and takes no new ones. */
+  async stop(): Promise<void> {
+    this.plan.length = 0;
+    const closed = new Promise((done) => this.listener?.close(done));
+    for (const socket of this.sockets) socket.destroy();
+    await closed;
+  }
+
+  private carry(browser: Socket): void {
+    const server = connect(this.target, '127.0.0.1');
+    for (const socket of [browser, server]) {
+      socket.setNoDelay(true);
+      this.sockets.add(socket);
+      socket.on('close', () => this.sockets.delete(socket));
+      socket.on('error', () => socket.destroy());
+    }
+    let request: Request | undefined;
+    let head = Buffer.alloc(0);
+    /** In a black hole: what comes is swallowed. */
+    let deaf = false;
+    let stalled = false;
+    /** The pack on this connection that has no answer yet. */
+    let unanswered: Pack | undefined;
+
+    const lose = (): void => {
+      if (unanswered && this.open.delete(unanswered)) this.lostBytes += unanswered.passed;
+      unanswered = undefined;
+    };
+    browser.on('close', () => {
+      lose();
+      // A server behind a black hole is not told that the browser has gone.
+      if (!deaf) server.destroy();
+    });
+    server.on('close', () => {
+      lose();
+      if (!deaf) browser.destroy();
+    });
+    server.on('data', (bytes) => {
+      if (deaf) return;
+      if (unanswered?.passed === unanswered?.length) {
+        if (unanswered) this.open.delete(unanswered);
+        unanswered = undefined;
+      }
+      if (!browser.write(bytes)) {
+        server.pause();
+        browser.once('drain', () => server.resume());
+      }
+    });
+
+    const pass = (bytes: Buffer): void => {
+      if (!server.write(bytes)) {
+        browser.pause();
+        server.once('drain', () => {
+          if (!stalled) browser.resume();
+        });
+      }
+    };
+
+    const strike = (): void => {
+      const { fault, lasts } = this.plan.shift()!;
+      this.struck[fault] += 1;
+      // A stall that ends loses nothing.
+      if (lasts === undefined) lose();
+      switch (fault) {
+        case 'cut':
+          browser.resetAndDestroy();
+          server.destroy();
+          break;
+        case 'stall':
+          stalled = true;
+          browser.pause();
+          if (lasts !== undefined) {
+            setTimeout(() => {
+              stalled = false;
+              browser.resume();
+            }, lasts);
+          }
+          break;
+        case 'blackHole':
+          deaf = true;
+          break;
+      }
+    };
+
+    const take = (bytes: Buffer): void => {
+      let rest = bytes;
+      while (rest.length > 0 && !deaf && !browser.destroyed) {
+        if (!request) {
+          head = Buffer.concat([head, rest]);
+          const end = head.indexOf('\r\n\r\n');
+          if (end < 0) return;
+          rest = head.subarray(end + 4);
+          const lines = head.subarray(0, end + 4);
+          request = this.begin(lines.toString('latin1'));
+          head = Buffer.alloc(0);
+          pass(lines);
+          if (request.pack) unanswered = request.pack;
+          if (request.left === 0) request = undefined;
+          continue;
+        }
+        const { pack } = request;
+        const whole = Math.min(rest.length, request.left);
+        const strikesAt = this.plan[0]?.at;
+        const strikes = pack !== undefined && strikesAt !== undefined && strikesAt < this.passedBytes + whole;
+        const part = strikes ? Math.max(0, strikesAt - this.passedBytes) : whole;
+        if (part > 0) {
+          pass(rest.subarray(0, part));
+          rest = rest.subarray(part);
+          request.left -= part;
+          if (pack) {
+            pack.passed += part;
+            this.passedBytes += part;
+          }
+        }
+        if (strikes) {
+          strike();
+          if (stalled) {
+            // What was read already waits in front of what will come.
+            if (rest.length > 0) browser.unshift(rest);
+            return;
+          }
+        } else if (request.left === 0) request = undefined;
+      }
+    };
+    browser.on('data', take);
+  }
+
+  private begin(head: string): Request {
+    if (/^transfer-encoding:/im.test(head)) throw new Error('a chunked request: this proxy does not know them');
+    const length = Number(/^content-length: *(\d+)/im.exec(head)?.[1] ?? 0);
+    const [method, path] = head.split(' ', 2);
+    const pack = method === 'POST' && path?.endsWith('/packs') ? { length, passed: 0 } : undefined;
+    if (pack) this.open.add(pack);
+    return { left: length, pack };
+  }
+}

@@ -1,0 +1,100 @@
+import type { Locator, Page } from '@playwright/test';
+import { until } from './server.js';
+
+/** What a person sees of one file. */
+export interface Row {
+  key: string;
+  /** Folder and name, composed (NFC): `a/b/c.txt`. */
+  file: string;
+  state: string;
+  /** Of a finished row: the hash on its receipt. */
+  hash: string | undefined;
+}
+
+/** The component on a page, as a person uses it. All knowledge of its markup is here. */
+export class Uploader {
+  readonly root: Locator;
+  /** What a person clicks to choose files. */
+  readonly button: Locator;
+  readonly input: Locator;
+  readonly list: Locator;
+  readonly rows: Locator;
+
+  constructor(readonly page: Page) {
+    this.root = page.locator('.hoist-uploader');
+    this.button = this.root.locator('.hoist-uploader__pick').first();
+    this.input = this.root.locator('input[type=file]:not([webkitdirectory])');
+    this.list = this.root.locator('.hoist-uploader__list');
+    this.rows = this.root.locator('[data-key][data-state]');
+  }
+
+  /** The page has taken over from the HTML: what is clicked from now on is handled by it. */
+  async ready(): Promise<this> {
+    await this.page.locator('.hoist-uploader[data-hydrated]').waitFor();
+    return this;
+  }
+
+  /** Chooses files in the dialog. */
+  async pick(paths: string | string[]): Promise<void> {
+    await this.input.setInputFiles(paths);
+  }
+
+  /** Drops files and folders from the machine on the page, as the desktop does. */
+  async drop(paths: string[]): Promise<void> {
+    const box = await this.root.locator('.hoist-uploader__drop').boundingBox();
+    if (!box) throw new Error('there is nothing to drop on');
+    const at = { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+    const data = { items: [], files: paths, dragOperationsMask: 1 };
+    const session = await this.page.context().newCDPSession(this.page);
+    for (const type of ['dragEnter', 'dragOver', 'drop'] as const) await session.send('Input.dispatchDragEvent', { type, ...at, data });
+    await session.detach();
+  }
+
+  /** The row of a file, by its name alone; it must be in view. */
+  row(name: string): Locator {
+    return this.rows.filter({ has: this.page.locator('bdi').getByText(name, { exact: true }) });
+  }
+
+  /** The rows that are in the document now. */
+  async shown(): Promise<Row[]> {
+    return this.rows.evaluateAll((rows) =>
+      rows.map((row) => {
+        const text = (selector: string): string => row.querySelector(selector)?.textContent?.trim() ?? '';
+        const folder = text('.hoist-uploader__path').replace(/\/$/, '');
+        const name = text('.hoist-uploader__name');
+        return {
+          key: row.getAttribute('data-key') ?? '',
+          file: (folder ? `${folder}/${name}` : name).normalize('NFC'),
+          state: row.getAttribute('data-state') ?? '',
+          hash: row.querySelector('[data-hash]')?.getAttribute('data-hash') ?? undefined,
+        };
+      }),
+    );
+  }
+
+  /** All rows, in order, gathered by scrolling from top to bottom. */
+  async all(): Promise<Row[]> {
+    const seen = new Map<string, Row>();
+    for (let top = 0; ; ) {
+      const { height, end } = await this.scroll(top);
+      for (const row of await this.shown()) seen.set(row.key, row);
+      if (end) return [...seen.values()];
+      top += Math.floor(height / 2);
+    }
+  }
+
+  /** Scrolls the list, and waits until the rows for that place are drawn. */
+  async scroll(top: number): Promise<{ height: number; end: boolean }> {
+    return this.list.evaluate(async (list, to) => {
+      list.scrollTop = to;
+      // The scroll event comes with the next frame, the rows with the one after it.
+      for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame);
+      return { height: list.clientHeight, end: list.scrollTop + list.clientHeight >= list.scrollHeight - 1 };
+    }, top);
+  }
+
+  /** Waits until nothing more happens by itself. */
+  async settled(withinMs: number): Promise<void> {
+    await until('all files are settled', async () => (await this.root.getAttribute('data-unsettled')) === '0', withinMs);
+  }
+}
