@@ -1,1 +1,5 @@
 //! hoist-app.
+use leptos::prelude::*;
+/// App
+#[component]
+pub fn App() -> impl IntoView {}
