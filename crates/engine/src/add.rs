@@ -283,6 +283,7 @@ impl Engine {
         });
         file.is_from_this_visit = false;
         file.upload = Some(receipt.id);
+        file.kept = (file.size, 0);
         file.stage = Stage::Done(Box::new(receipt));
         file
     }

@@ -59,6 +59,7 @@ impl Engine {
         };
         for &(key, _) in &files {
             self.queue.to_check.remove(&key);
+            self.transfer(key, |transfer| transfer.compare.is_asked = true);
         }
         let many = u32::try_from(files.len()).unwrap_or(1).max(1);
         let most = u32::try_from(MOST_EXPECTED).unwrap_or(1);
@@ -79,11 +80,11 @@ impl Engine {
             let all_paused = self.snapshot.all_paused;
             let first = candidates(&self.queue.ready, &self.queue.exempt, all_paused).next();
             let Some(key) = first else { return };
-            let pick = self.read_transfer(key, Transfer::pick);
+            let is_to_check = self.queue.to_check.contains(&key);
+            let pick = self.read_transfer(key, |transfer| transfer.pick(is_to_check));
             let (index, purpose) = match pick {
                 Some(crate::transfer::Pick::Read(index, purpose)) => (index, purpose),
                 Some(crate::transfer::Pick::Checksums) => {
-                    self.transfer(key, |transfer| transfer.compare.is_asked = true);
                     self.queue.to_check.insert(key);
                     continue;
                 }
@@ -127,7 +128,7 @@ impl Engine {
             return;
         };
         let Some(checksum) = checksum else {
-            return self.on_unreadable_chunk(key, index);
+            return self.on_unreadable_chunk(key);
         };
         if purpose == Purpose::Send {
             let len = self.read_transfer(key, |transfer| transfer.len(index));
@@ -154,8 +155,7 @@ impl Engine {
         }
     }
 
-    fn on_unreadable_chunk(&mut self, key: FileKey, index: u32) {
-        self.end_work(key, index);
+    fn on_unreadable_chunk(&mut self, key: FileKey) {
         let failures = self.transfer(key, |transfer| {
             transfer.read_failures = transfer.read_failures.saturating_add(1);
             transfer.read_failures

@@ -293,6 +293,7 @@ impl Engine {
         self.uploads.insert(receipt.id, key);
         self.snapshot.update(key, |file| {
             file.end_transfer();
+            file.kept = (file.size, 0);
             file.upload = Some(receipt.id);
             let receipt = Box::new(receipt.clone());
             file.stage = if is_present {

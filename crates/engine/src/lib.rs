@@ -51,3 +51,6 @@ pub struct FileKey(pub u32);
 /// A request that the driver makes for the engine; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
+
+#[cfg(test)]
+mod tests;

@@ -165,8 +165,9 @@ impl Transfer {
         self.whole.is_some() || (!self.unverified.is_empty() && self.compare.passed == 0)
     }
 
-    /// Chunks that can go on, in the order: compare, then send.
-    pub(crate) fn pick(&self) -> Pick {
+    /// Chunks that can go on, in the order: compare, then send. `is_to_check`: the next checksums
+    /// are to be asked for already.
+    pub(crate) fn pick(&self, is_to_check: bool) -> Pick {
         if self.need != Need::Nothing || self.is_asked {
             return Pick::Nothing;
         }
@@ -181,7 +182,8 @@ impl Transfer {
         if let Some(&index) = self.compare.expected.keys().find(|index| waiting(index)) {
             return Pick::Read(index, Purpose::Compare);
         }
-        if !self.is_verified() && self.compare.expected.is_empty() && !self.compare.is_asked {
+        let is_asked = is_to_check || self.compare.is_asked;
+        if !self.is_verified() && self.compare.expected.is_empty() && !is_asked {
             return Pick::Checksums;
         }
         // Not one new byte before one old chunk is seen to be equal.
@@ -260,9 +262,6 @@ impl Transfer {
     /// Ends the work on a chunk, whatever it was. If it is still missing it can be picked again.
     pub(crate) fn end_work(&mut self, index: u32) -> Option<Work> {
         let work = self.work.remove(&index)?;
-        if let (Work::Reading(Purpose::Whole), Some(whole)) = (work, &mut self.whole) {
-            whole.next = whole.next.min(index);
-        }
         if !self.acked.contains(index) {
             self.next = self.next.min(index);
         }
@@ -277,6 +276,9 @@ impl Transfer {
             .filter(|(_, work)| !matches!(work, Work::Flying(_)))
             .map(|(&index, _)| index)
             .collect();
+        if let (Some(whole), Some(&first)) = (&mut self.whole, dropped.first()) {
+            whole.next = whole.next.min(first);
+        }
         dropped
             .into_iter()
             .filter_map(|index| Some((index, self.end_work(index)?)))

@@ -1,0 +1,7 @@
+//! Tests of the engine as a whole: scripts, random schedules of faults, and nonsense.
+
+mod bench;
+mod fuzz;
+mod property;
+mod scripts;
+mod server;
