@@ -21,7 +21,7 @@ locked_version() {
 
 # The version that a program prints of itself; nothing if there is no such program.
 program_version() {
-  { "$@" --version 2>/dev/null || true; } | grep -oE '[0-9]+(\.[0-9]+)*' | head -n 1 || true
+  { "$@" --version 2>/dev/null || true; } | grep -oE ' [0-9]+(\.[0-9]+)*' | head -n 1 | tr -d ' ' || true
 }
 
 # Fails unless Rust and Node are there: everything else is installed by scripts/setup.
