@@ -1,1 +1,51 @@
-//! hoist-axum.
+//! An axum router over a hoist store: routes, limits, who is who, and an accept loop.
+//!
+//! [`router`] answers the native protocol (`PROTOCOL.md`) below any prefix; [`serve`] is an accept
+//! loop with the time-outs that uploads need; [`listing`] gives a page its first list. The crate
+//! knows requests, statuses and disconnects. It deliberately does not know leptos, files, folders,
+//! or what becomes of a finished upload: that is the store's.
+//!
+//! ```
+//! use hoist_axum::HttpConfig;
+//! use hoist_store::{Store, StoreConfig};
+//!
+//! let store = Store::memory(StoreConfig::default());
+//! let app: axum::Router =
+//!     axum::Router::new().nest("/hoist", hoist_axum::router(store, HttpConfig::default()));
+//! ```
+//!
+//! Who may do what is decided by [`HttpConfig::authorize`]: everybody is one owner ([`Shared`], the
+//! default), each browser is one ([`CookieVisitors`]), or whatever an embedder says ([`Authorize`]).
+
+mod answer;
+mod authorize;
+mod body;
+mod cancel;
+mod clock;
+mod config;
+mod cookie;
+mod create;
+mod download;
+mod error;
+mod form;
+mod guard;
+mod idle;
+mod limits;
+mod list;
+mod origin;
+mod pack;
+mod range;
+mod router;
+mod serve;
+mod status;
+
+pub use authorize::{Access, Authorize, Authorizer, Rights, Shared};
+pub use clock::Clock;
+pub use config::HttpConfig;
+pub use cookie::{
+    CookieConfig, CookieKey, CookieLayer, CookieService, CookieVisitors, Secure, Visitor,
+};
+pub use error::ApiError;
+pub use list::listing;
+pub use router::router;
+pub use serve::{ServeConfig, Stopping, serve};

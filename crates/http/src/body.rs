@@ -1,0 +1,197 @@
+//! Reading a body: counted, limited, never waiting for ever, and drained after a refusal.
+
+use std::{mem, time::Duration};
+
+use axum::body::Body;
+use bytes::Bytes;
+use hoist_protocol::ErrorCode;
+use http::{header, request::Parts};
+use http_body::Body as _;
+use http_body_util::BodyExt as _;
+use serde::de::DeserializeOwned;
+use tokio::time::timeout;
+
+use crate::{ApiError, router::Core};
+
+/// Reads a body frame by frame; holds at most one frame.
+///
+/// Whoever drops it before the end of the body has refused the request early. A bounded part of
+/// what follows is then read and thrown away beside the answer: closing the connection over unread
+/// bytes sends a reset, which can overtake the answer (tokio-rs/axum#2168).
+#[derive(Debug)]
+pub(crate) struct BodyReader {
+    body: Body,
+    announced: Option<u64>,
+    /// The part of the last frame that nobody has taken yet.
+    rest: Bytes,
+    limit: u64,
+    /// Bytes of it that may still come.
+    left: u64,
+    idle: Duration,
+    /// Nothing more will come: the end was reached, or the connection is gone.
+    is_over: bool,
+    /// The client waits for `100 Continue` and has sent nothing yet.
+    is_held_back: bool,
+    drain_size: u64,
+    drain_time: Duration,
+}
+
+impl BodyReader {
+    /// Reads at most `limit` bytes.
+    pub(crate) fn new(core: &Core, parts: &Parts, body: Body, limit: u64) -> Self {
+        Self {
+            is_over: body.is_end_stream(),
+            announced: body.size_hint().exact(),
+            is_held_back: parts.headers.contains_key(header::EXPECT),
+            body,
+            rest: Bytes::new(),
+            limit,
+            left: limit,
+            idle: Duration::from_millis(core.config.body_idle_ms),
+            drain_size: core.config.drain_size,
+            drain_time: Duration::from_millis(core.config.drain_ms),
+        }
+    }
+
+    /// How long the client said the whole body is, if it said.
+    pub(crate) const fn announced(&self) -> Option<u64> {
+        self.announced
+    }
+
+    /// Refuses a body that says it will be longer than the limit, before reading it.
+    pub(crate) fn check_announced(&self) -> Result<(), ApiError> {
+        match self.announced {
+            Some(length) if length > self.limit => Err(too_large(self.limit)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The next bytes, at most `max` and never none; `None` at the end of the body.
+    pub(crate) async fn next(&mut self, max: u64) -> Result<Option<Bytes>, ApiError> {
+        while self.rest.is_empty() {
+            if self.is_over {
+                return Ok(None);
+            }
+            let Some(bytes) = self.frame().await? else {
+                return Ok(None);
+            };
+            self.rest = bytes;
+        }
+        let max = usize::try_from(max).unwrap_or(usize::MAX);
+        Ok(Some(if self.rest.len() <= max {
+            mem::take(&mut self.rest)
+        } else {
+            self.rest.split_to(max)
+        }))
+    }
+
+    /// The next frame of data as it came, `None` at the end.
+    async fn frame(&mut self) -> Result<Option<Bytes>, ApiError> {
+        self.is_held_back = false;
+        let Ok(frame) = timeout(self.idle, self.body.frame()).await else {
+            self.is_over = true;
+            return Err(ApiError::new(
+                ErrorCode::Unavailable,
+                "The connection stood still for too long",
+            ));
+        };
+        match frame {
+            None => {
+                self.is_over = true;
+                Ok(None)
+            }
+            Some(Err(error)) => {
+                self.is_over = true;
+                Err(
+                    ApiError::new(ErrorCode::Unavailable, "The connection was cut")
+                        .with_source(error),
+                )
+            }
+            Some(Ok(frame)) => {
+                self.is_over = self.body.is_end_stream();
+                let bytes = frame.into_data().unwrap_or_default(); // trailers say nothing to us
+                let Some(left) = self.left.checked_sub(bytes.len() as u64) else {
+                    return Err(too_large(self.limit));
+                };
+                self.left = left;
+                Ok(Some(bytes))
+            }
+        }
+    }
+
+    /// Exactly `length` bytes in one piece; the caller has bounded `length`.
+    pub(crate) async fn exactly(&mut self, length: u64) -> Result<Vec<u8>, ApiError> {
+        let mut all = Vec::new();
+        while (all.len() as u64) < length {
+            let Some(bytes) = self.next(length - all.len() as u64).await? else {
+                return Err(too_short());
+            };
+            all.extend_from_slice(&bytes);
+        }
+        Ok(all)
+    }
+
+    /// Throws `length` bytes away.
+    pub(crate) async fn skip(&mut self, mut length: u64) -> Result<(), ApiError> {
+        while length > 0 {
+            let Some(bytes) = self.next(length).await? else {
+                return Err(too_short());
+            };
+            length -= bytes.len() as u64;
+        }
+        Ok(())
+    }
+
+    /// Reads the whole body as JSON.
+    pub(crate) async fn json<T: DeserializeOwned>(mut self) -> Result<T, ApiError> {
+        self.check_announced()?;
+        let mut all = Vec::new();
+        while let Some(bytes) = self.next(u64::MAX).await? {
+            all.extend_from_slice(&bytes);
+        }
+        serde_json::from_slice(&all).map_err(|error| {
+            ApiError::new(
+                ErrorCode::InvalidRequest,
+                format!("The request is not the JSON that belongs here: {error}"),
+            )
+        })
+    }
+}
+
+impl Drop for BodyReader {
+    fn drop(&mut self) {
+        if self.is_over || self.is_held_back {
+            return;
+        }
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
+        let mut body = mem::take(&mut self.body);
+        let mut left = self.drain_size;
+        let drain = async move {
+            while let Some(Ok(frame)) = body.frame().await {
+                let length = frame.data_ref().map_or(0, Bytes::len) as u64;
+                match left.checked_sub(length) {
+                    Some(rest) => left = rest,
+                    None => break,
+                }
+            }
+        };
+        runtime.spawn(timeout(self.drain_time, drain));
+    }
+}
+
+/// The body ended before what it said would be in it.
+pub(crate) fn too_short() -> ApiError {
+    ApiError::new(
+        ErrorCode::InvalidRequest,
+        "The request ended before its last byte",
+    )
+}
+
+fn too_large(limit: u64) -> ApiError {
+    ApiError::new(
+        ErrorCode::TooLarge,
+        format!("The request is larger than the {limit} bytes that are allowed here"),
+    )
+}

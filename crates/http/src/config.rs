@@ -1,0 +1,49 @@
+//! What a router is told.
+
+use crate::{Authorizer, Clock};
+
+/// What a router is told. Sizes are bytes, spans milliseconds.
+///
+/// What is allowed of files and packs is not here but in the store's limits, so that all doors of
+/// one store agree.
+#[derive(Clone, Debug)]
+pub struct HttpConfig {
+    /// Who may do what. Default [`crate::Shared`].
+    pub authorize: Authorizer,
+    /// Other origins whose pages may call, as `https://app.example`. Default none.
+    pub allowed_origins: Vec<String>,
+    /// Largest JSON body: a create of a thousand long paths fits. Default 8 MiB.
+    pub json_size: u64,
+    /// How long a body may stand still before the request ends. Default 30 seconds.
+    pub body_idle_ms: u64,
+    /// How much of a body is still read, and thrown away, after an early refusal; without it the
+    /// client may see a reset connection instead of the refusal. Default 32 MiB, a pack.
+    pub drain_size: u64,
+    /// For how long at most. Default 5 seconds.
+    pub drain_ms: u64,
+    /// Most requests that carry bytes at one time; one more is answered `unavailable`. Default 1 024.
+    pub transfers: usize,
+    /// Most chunks of one pack that are being finished while the next ones arrive. Default 32.
+    pub finishing: usize,
+    /// Where a form goes back to if its request names no page of ours. Default `/`.
+    pub form_return: String,
+    /// What time it is. Default the machine's clock.
+    pub clock: Clock,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self {
+            authorize: Authorizer::default(),
+            allowed_origins: Vec::new(),
+            json_size: 8 << 20,
+            body_idle_ms: 30_000,
+            drain_size: 32 << 20,
+            drain_ms: 5_000,
+            transfers: 1024,
+            finishing: 32,
+            form_return: "/".to_owned(),
+            clock: Clock::default(),
+        }
+    }
+}

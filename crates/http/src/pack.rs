@@ -1,0 +1,241 @@
+//! `POST /packs`: what happens to bytes.
+//!
+//! A pack is received by a task of its own. If the connection goes away, hyper drops the handler,
+//! but the task goes on: what it has of whole chunks becomes acknowledged, the torn one is dropped
+//! with its lease, and the body that nobody feeds any more ends the task. While the bytes of one
+//! chunk arrive, earlier ones are being finished; small files finish many at a time.
+
+use std::{collections::HashSet, sync::Arc};
+
+use axum::{
+    Extension,
+    extract::{Request, State},
+    response::Response,
+};
+use hoist_protocol::{ChunkResult, ErrorCode, Limits, PackChunk, PackManifest, PackResponse};
+use hoist_store::{ChunkAnswer, ChunkWriter, Party, StoreError};
+use tokio::task::JoinSet;
+use tracing::Instrument as _;
+
+use crate::{
+    Access, ApiError, Stopping, answer,
+    body::{BodyReader, too_short},
+    router::Core,
+};
+
+pub(crate) async fn send_pack(
+    State(core): State<Arc<Core>>,
+    Extension(access): Extension<Access>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let (parts, body) = request.into_parts();
+    let limits = core.store.limits(&access.party).await?;
+    let reader = BodyReader::new(&core, &parts, body, limits.pack_size);
+    access.require(|rights| rights.send)?;
+    reader.check_announced()?;
+    let transfer = core.transfer()?;
+    let pack = Pack {
+        core,
+        party: access.party,
+        stopping: parts.extensions.get::<Stopping>().cloned(),
+        reader,
+        finishing: JoinSet::new(),
+        outcomes: Vec::new(),
+    };
+    let task = async move {
+        let response = pack.receive(&limits).await;
+        drop(transfer);
+        response
+    };
+    let response = tokio::spawn(task.in_current_span())
+        .await
+        .map_err(ApiError::internal)??;
+    Ok(answer::ok(&response))
+}
+
+/// A pack that is being received.
+struct Pack {
+    core: Arc<Core>,
+    party: Party,
+    stopping: Option<Stopping>,
+    reader: BodyReader,
+    /// Chunks that are whole here, with their place in the manifest.
+    finishing: JoinSet<(usize, Result<ChunkAnswer, StoreError>)>,
+    /// What became of each chunk of the manifest; `None` while that is open.
+    outcomes: Vec<Option<Result<ChunkAnswer, StoreError>>>,
+}
+
+impl Pack {
+    async fn receive(mut self, limits: &Limits) -> Result<PackResponse, ApiError> {
+        let manifest = read_manifest(&mut self.reader, limits).await?;
+        self.outcomes.resize_with(manifest.chunks.len(), || None);
+        let read = self.read_chunks(&manifest).await;
+        // Also after a cut: every whole chunk that had arrived is kept.
+        while let Some(done) = self.finishing.join_next().await {
+            self.settle(done);
+        }
+        read?;
+        Ok(self.into_response(&manifest))
+    }
+
+    /// Reads the bytes of all chunks; fails only if the rest cannot be read.
+    async fn read_chunks(&mut self, manifest: &PackManifest) -> Result<(), ApiError> {
+        for (place, chunk) in manifest.chunks.iter().enumerate() {
+            if self.stopping.as_ref().is_some_and(Stopping::is_stopping) {
+                return Err(ApiError::new(
+                    ErrorCode::Unavailable,
+                    "The server is restarting; what arrived is kept",
+                ));
+            }
+            match self.read_chunk(manifest, chunk).await? {
+                Ok(writer) => self.finish(place, writer).await,
+                Err(error) => self.settle_at(place, Err(error)),
+            }
+        }
+        match self.reader.next(1).await? {
+            None => Ok(()),
+            Some(_) => Err(ApiError::new(
+                ErrorCode::InvalidRequest,
+                "The request goes on after its last chunk",
+            )),
+        }
+    }
+
+    /// Reads the bytes of one chunk to their end, also if the store refuses it.
+    async fn read_chunk(
+        &mut self,
+        manifest: &PackManifest,
+        chunk: &PackChunk,
+    ) -> Result<Result<ChunkWriter, StoreError>, ApiError> {
+        let mut left = chunk.length;
+        let taken = self
+            .core
+            .store
+            .write_chunk(
+                self.core.now(),
+                &self.party,
+                &manifest.sender,
+                manifest.attempt,
+                chunk,
+            )
+            .await;
+        let mut writer = match taken {
+            Ok(writer) => writer,
+            Err(error) => {
+                self.reader.skip(left).await?;
+                return Ok(Err(error));
+            }
+        };
+        while left > 0 {
+            let Some(bytes) = self.reader.next(left).await? else {
+                return Err(too_short());
+            };
+            left -= bytes.len() as u64;
+            if let Err(error) = writer.write(self.core.now(), bytes).await {
+                drop(writer); // gives the lease back before the rest is waited for
+                self.reader.skip(left).await?;
+                return Ok(Err(error));
+            }
+        }
+        Ok(Ok(writer))
+    }
+
+    /// Finishes a chunk beside what arrives next; waits if too many are on their way.
+    async fn finish(&mut self, place: usize, writer: ChunkWriter) {
+        while self.finishing.len() >= self.core.config.finishing.max(1) {
+            if let Some(done) = self.finishing.join_next().await {
+                self.settle(done);
+            }
+        }
+        while let Some(done) = self.finishing.try_join_next() {
+            self.settle(done);
+        }
+        let now = self.core.now();
+        self.finishing
+            .spawn(async move { (place, writer.finish(now).await) }.in_current_span());
+    }
+
+    fn settle(&mut self, done: Finished) {
+        match done {
+            Ok((place, outcome)) => self.settle_at(place, outcome),
+            // Its outcome stays open and is answered as internal.
+            Err(panic) => tracing::error!(cause = %panic, "finishing a chunk broke off"),
+        }
+    }
+
+    fn settle_at(&mut self, place: usize, outcome: Result<ChunkAnswer, StoreError>) {
+        if let Some(slot) = self.outcomes.get_mut(place) {
+            *slot = Some(outcome);
+        }
+    }
+
+    fn into_response(self, manifest: &PackManifest) -> PackResponse {
+        let mut response = PackResponse::default();
+        let mut told = HashSet::new();
+        for (outcome, chunk) in self.outcomes.into_iter().zip(&manifest.chunks) {
+            response.results.push(match outcome {
+                Some(Ok(answer)) => {
+                    let receipt = answer.receipt.filter(|receipt| told.insert(receipt.id));
+                    response.receipts.extend(receipt);
+                    ChunkResult::Acknowledged
+                }
+                Some(Err(error)) => {
+                    tracing::debug!(upload = %chunk.upload, index = chunk.index, "chunk refused");
+                    ChunkResult::Refused(ApiError::from(error).into_body())
+                }
+                None => ChunkResult::Refused(ApiError::internal("no outcome").into_body()),
+            });
+        }
+        response
+    }
+}
+
+type Finished = Result<(usize, Result<ChunkAnswer, StoreError>), tokio::task::JoinError>;
+
+/// Reads the manifest and checks it against the limits, before a byte of a chunk is read.
+async fn read_manifest(reader: &mut BodyReader, limits: &Limits) -> Result<PackManifest, ApiError> {
+    let prefix = reader.exactly(4).await?;
+    let size = prefix
+        .iter()
+        .fold(0, |size, &byte| size << 8 | u64::from(byte));
+    if size > limits.manifest_size {
+        return Err(ApiError::new(
+            ErrorCode::TooLarge,
+            format!(
+                "The manifest is {size} bytes, and at most {} are allowed",
+                limits.manifest_size
+            ),
+        ));
+    }
+    let json = reader.exactly(size).await?;
+    let manifest: PackManifest = serde_json::from_slice(&json).map_err(|error| {
+        ApiError::new(
+            ErrorCode::InvalidRequest,
+            format!("The manifest is not the JSON that belongs here: {error}"),
+        )
+    })?;
+    if manifest.chunks.len() as u64 > u64::from(limits.pack_chunks) {
+        return Err(ApiError::new(
+            ErrorCode::TooMany,
+            format!("A pack may carry at most {} chunks", limits.pack_chunks),
+        ));
+    }
+    let whole = manifest
+        .chunks
+        .iter()
+        .try_fold(4 + size, |sum, chunk| sum.checked_add(chunk.length))
+        .filter(|&whole| whole <= limits.pack_size)
+        .ok_or_else(|| {
+            ApiError::new(
+                ErrorCode::TooLarge,
+                format!("A pack may be at most {} bytes", limits.pack_size),
+            )
+        })?;
+    if reader.announced().is_some_and(|all| all != whole) {
+        return Err(ApiError::new(
+            ErrorCode::InvalidRequest,
+            "The lengths in the manifest are not the length of the request",
+        ));
+    }
+    Ok(manifest)
+}

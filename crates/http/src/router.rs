@@ -1,0 +1,91 @@
+//! The table of routes.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::Request,
+    middleware,
+    routing::{MethodRouter, delete, get, post},
+};
+use hoist_protocol::{ErrorCode, Millis, route};
+use hoist_store::Store;
+use http::StatusCode;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::{
+    ApiError, HttpConfig, cancel, create, download, form, guard::guard, limits, list, pack, status,
+};
+
+/// What every handler has at hand.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) store: Store,
+    pub(crate) config: HttpConfig,
+    /// One permit per request that carries bytes.
+    transfers: Arc<Semaphore>,
+}
+
+impl Core {
+    pub(crate) fn now(&self) -> Millis {
+        self.config.clock.now()
+    }
+
+    /// Room for one more request that carries bytes, held while it does.
+    pub(crate) fn transfer(&self) -> Result<OwnedSemaphorePermit, ApiError> {
+        Arc::clone(&self.transfers)
+            .try_acquire_owned()
+            .map_err(|_| {
+                ApiError::new(
+                    ErrorCode::Unavailable,
+                    "The server has its hands full; it is tried again",
+                )
+            })
+    }
+}
+
+/// The native protocol over a store, to be nested below any prefix.
+///
+/// Every answer, also to an unknown route or a wrong method, is JSON with a code, but for finished
+/// files and the redirect after a form.
+///
+/// The router takes care of limits, time-outs of bodies, origins and disconnects. It does not limit
+/// how long request headers take: an accept loop does, as [`crate::serve`].
+pub fn router(store: Store, config: HttpConfig) -> Router {
+    let core = Arc::new(Core {
+        store,
+        transfers: Arc::new(Semaphore::new(config.transfers)),
+        config,
+    });
+    Router::new()
+        .route(route::UPLOADS, closed(post(create::create).get(list::list)))
+        .route(route::STATUS, closed(post(status::status)))
+        .route(route::DELETE, closed(post(cancel::delete_many)))
+        .route(route::RESTORE, closed(post(cancel::restore)))
+        .route("/uploads/{id}", closed(delete(cancel::delete_one)))
+        .route(route::PACKS, closed(post(pack::send_pack)))
+        .route("/files/{id}/{name}", closed(get(download::download)))
+        .route(route::FORM, closed(post(form::form)))
+        .route(route::LIMITS, closed(get(limits::limits)))
+        .fallback(no_route)
+        .layer(middleware::from_fn_with_state(Arc::clone(&core), guard))
+        .with_state(core)
+}
+
+/// Answers all other methods in JSON, too.
+fn closed(methods: MethodRouter<Arc<Core>>) -> MethodRouter<Arc<Core>> {
+    methods.fallback(wrong_method)
+}
+
+async fn no_route() -> ApiError {
+    ApiError::new(ErrorCode::NotFound, "There is nothing at this address")
+}
+
+async fn wrong_method(request: Request) -> ApiError {
+    let method = request.method();
+    ApiError::new(
+        ErrorCode::NotSupported,
+        format!("This address does not answer {method}"),
+    )
+    .with_status(StatusCode::METHOD_NOT_ALLOWED)
+}
