@@ -156,6 +156,7 @@ impl Bench {
     }
 
     /// Ends a request. The answer, if one arrives.
+    #[expect(clippy::needless_pass_by_value, reason = "a fate is used up")]
     pub(super) fn outcome(&mut self, request: u64, fate: Fate) -> Option<Event> {
         self.server.now = self.now.0;
         let action = self.pending.remove(&request)?;

@@ -2,12 +2,12 @@
 //!
 //! `add a 3c` (three chunks of 64 KiB) · `add a 5 in x/y at 7 content 3` · `has a 3c 0-1` (the server
 //! has chunks 0 and 1 of it) · `listed` · `wait 2s` · `run` · `ok 1` · `ok all` · `lost 1` ·
-//! `unanswered 1` (done, answer lost) · `cut 1 2` (after two chunks) · `damage 1 0` · `fail 1 503 2s` ·
+//! `unanswered 1` (done, answer lost) · `answer 1`, later `arrive 1` · `cut 1 2` (after two chunks) · `damage 1 0` · `fail 1 503 2s` ·
 //! `refuse 1 internal 2s` · `refuse-chunk 1 0 in_flight 2s` · `claim 1 65536` · `unreadable a` ·
 //! `changed a` · `content a 9` · `forget-upload a` · `hold-reads` · `read one` ·
 //! `page 2` (checksums of a status) · `pause a` · `pause all` · …
 
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use expect_test::Expect;
 use hoist_protocol::{
@@ -27,6 +27,8 @@ pub(super) struct Story {
     bench: Bench,
     names: Vec<String>,
     holds_reads: bool,
+    /// Answers that left the server and have not arrived.
+    late: BTreeMap<u64, Event>,
     out: String,
 }
 
@@ -47,6 +49,7 @@ fn tell(config: EngineConfig, script: &str) -> String {
         bench: Bench::new(config),
         names: Vec::new(),
         holds_reads: false,
+        late: BTreeMap::new(),
         out: String::new(),
     };
     for line in script
@@ -157,6 +160,14 @@ impl Story {
                 }
             }
             ["ok", _] => self.bench.end(number(1), Fate::Answered),
+            ["answer", _] => {
+                let event = self.bench.outcome(number(1), Fate::Answered).unwrap();
+                self.late.insert(number(1), event);
+            }
+            ["arrive", _] => {
+                let event = self.late.remove(&number(1)).unwrap();
+                self.bench.handle(event);
+            }
             ["lost", _] => self.bench.end(number(1), Fate::Lost),
             ["unanswered", _] => self.bench.end(number(1), Fate::AnswerLost),
             ["cut", _, whole] => {

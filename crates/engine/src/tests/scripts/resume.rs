@@ -491,3 +491,47 @@ fn chunks_that_the_server_lost_are_sent_again() {
         "#]],
     );
 }
+
+#[test]
+fn a_status_that_is_older_than_an_acknowledgement_takes_nothing_back() {
+    check_with(
+        |config| config.read_ahead = 6 * (64 << 10),
+        "add a 5c
+        wait 20ms
+        ok 0
+        lost 1
+        answer 3
+        ok 2
+        arrive 3
+        run",
+        expect![[r#"
+            > add a 5c
+              · added a
+            > wait 20ms
+              create #0 a
+            > ok 0
+              hash a:0-4
+              · started a
+              pack #1 a:0-1
+              pack #2 a:2-3
+            > lost 1
+              forget a
+              probe a
+              · retry a
+              status #3 a
+            > answer 3
+            > ok 2
+              · chunk a:2-3
+            > arrive 3
+              hash a:0-1
+              hash a:4
+              pack #4 a:0-1 a:4 (attempt 1)
+            > run
+              · chunk a:0-1
+              · chunk a:4
+              · success a
+              · complete
+            = a 5c/5c done as a
+        "#]],
+    );
+}
