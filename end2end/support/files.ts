@@ -65,7 +65,7 @@ const difficultNames = [
   '🦀🚀 launch 👩‍👩‍👧‍👦.png',
   'cafe\u0301 de\u0301compose\u0301.txt',
   'Übergrößenträger.txt',
-  '100% sure?.txt'.replace('?', ''),
+  '100% sure.txt',
   'a&b=c#d+e.txt',
   "it's; $HOME `x`.txt",
   'spaces   inside .txt',

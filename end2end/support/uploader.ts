@@ -34,25 +34,52 @@ export class Uploader {
     return this;
   }
 
-  /** Chooses files in the dialog. */
+  /** Chooses files in the dialog, and waits until the page has begun with them. */
   async pick(paths: string | string[]): Promise<void> {
+    const begun = await this.begins();
     await this.input.setInputFiles(paths);
+    await begun();
   }
 
-  /** Drops files and folders from the machine on the page, as the desktop does. */
+  /** Drops files and folders from the machine on the page, as the desktop does, and waits until the page has begun with them. */
   async drop(paths: string[]): Promise<void> {
     const box = await this.root.locator('.hoist-uploader__drop').boundingBox();
     if (!box) throw new Error('there is nothing to drop on');
     const at = { x: box.x + box.width / 2, y: box.y + box.height / 2 };
     const data = { items: [], files: paths, dragOperationsMask: 1 };
     const session = await this.page.context().newCDPSession(this.page);
+    const begun = await this.begins();
     for (const type of ['dragEnter', 'dragOver', 'drop'] as const) await session.send('Input.dispatchDragEvent', { type, ...at, data });
     await session.detach();
+    await begun();
+  }
+
+  /**
+   * Looks from now on for the page having something to do; call the answer to wait for it. Without
+   * that, *nothing to do* could be read before anything has begun.
+   */
+  private async begins(): Promise<() => Promise<void>> {
+    const watch = await this.root.evaluateHandle((root) => {
+      const isBusy = (): boolean => root.getAttribute('data-unsettled') !== '0';
+      return {
+        begun: new Promise<void>((done) => {
+          if (isBusy()) done();
+          const observer = new MutationObserver(() => {
+            if (!isBusy()) return;
+            observer.disconnect();
+            done();
+          });
+          observer.observe(root, { attributes: true, attributeFilter: ['data-unsettled'] });
+        }),
+      };
+    });
+    return () => watch.evaluate(({ begun }) => begun);
   }
 
   /** The row of a file, by its name alone; it must be in view. */
   row(name: string): Locator {
-    return this.rows.filter({ has: this.page.locator('bdi').getByText(name, { exact: true }) });
+    const exactly = new RegExp(`^${name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`);
+    return this.rows.filter({ has: this.page.locator('.hoist-uploader__name', { hasText: exactly }) });
   }
 
   /** The rows that are in the document now. */
