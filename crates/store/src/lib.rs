@@ -1,18 +1,78 @@
-//! Uploads on disk: chunks, checksums, catalog, leases, space and expiry.
+//! Uploads and files: chunks on disk, what is known of them, and when they go.
+//!
+//! ```text
+//!   Store ── create, status, write_chunk, list, delete, rename, read, sweep
+//!     ├── catalog   which uploads and files there are (SQLite, or memory)
+//!     ├── active    what has arrived of those in work, and who may write what
+//!     └── backend   bytes (a disk, or memory)
+//! ```
+//!
+//! A chunk is stored whole and verified, or it is not stored. The clock is an argument of every
+//! call. This crate knows no HTTP and no user interface.
+//!
+//! # Durability
+//!
+//! *process*: what was acknowledged survives the death of the process, at any moment, because it
+//! is in the operating system's hands. It is not yet synced against the death of the machine.
+//!
+//! # Examples
+//!
+//! ```
+//! use hoist_protocol::{CreateAnswer, Millis, NewFile, PackChunk, Sender};
+//! use hoist_store::{Owner, Party, Store, StoreConfig};
+//!
+//! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+//! let store = Store::memory(StoreConfig::default());
+//! let (now, party, sender) = (Millis(0), Party::known(Owner::shared()), Sender::new("page-1")?);
+//! let file = NewFile { name: "a.txt".into(), size: Some(5), ..NewFile::default() };
+//! let answers = store.create(now, &party, &[file]).await?;
+//! let Some(CreateAnswer::Needed(needed)) = answers.first() else { panic!("it is new") };
+//!
+//! let chunk = PackChunk { upload: needed.id, index: 0, length: 5, checksum: None, last: false };
+//! let mut writer = store.write_chunk(now, &party, &sender, 0, &chunk).await?;
+//! writer.write(now, "hello".into()).await?;
+//! let receipt = writer.finish(now).await?.receipt.expect("it was the last chunk");
+//! assert_eq!(receipt.hash.unwrap().to_string(), blake3::hash(b"hello").to_hex().to_string());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
+#![cfg_attr(
+    test,
+    allow(clippy::indexing_slicing, clippy::cast_possible_truncation)
+)]
+
+mod active;
+mod backend;
+mod catalog;
+mod chunk;
+mod create;
+mod delete;
+mod disk;
 mod error;
+mod memory;
 mod owner;
+mod publish;
+mod range;
+mod read;
+mod store;
+mod write;
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
-use bytes::Bytes;
-use hoist_protocol::{
-    ChecksumsFrom, CreateAnswer, DeleteResult, Limits, ListResponse, Millis, NewFile, PackChunk,
-    Receipt, Sender, UploadId, UploadStatus,
-};
+use hoist_protocol::{Limits, Millis, Receipt, UploadId};
 
+pub use chunk::{ChunkAnswer, ChunkWriter};
 pub use error::StoreError;
 pub use owner::{Owner, Party};
+pub use range::RangeWriter;
+pub use read::{FileReader, ListQuery};
+
+use catalog::{MemoryCatalog, SqliteCatalog};
+use disk::{DiskBackend, RealDisk};
+use memory::MemoryBackend;
+use store::{Shared, io_error};
 
 /// What a store is told when it opens. Sizes are bytes, spans milliseconds.
 #[derive(Clone, Debug)]
@@ -44,32 +104,34 @@ impl Default for StoreConfig {
     }
 }
 
-/// All of it: what one server stores. Cheap to clone; all clones are one store.
-#[derive(Clone, Debug)]
-pub struct Store;
-
-/// A page of the list that is wanted.
-#[derive(Clone, Debug, Default)]
-pub struct ListQuery {
-    /// [`ListResponse::next`] of the page before.
-    pub after: Option<String>,
-    /// At most how many rows; 0 for the default of 50, at most 1 000.
-    pub limit: u32,
-}
-
 /// Something changed; what a watcher asks next is its own affair.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Change {
     /// An upload was created.
-    Created { owner: Owner, id: UploadId },
+    Created {
+        /// Whose.
+        owner: Owner,
+        /// Which.
+        id: UploadId,
+    },
     /// A file was published.
-    Finished { owner: Owner, receipt: Receipt },
-    /// An upload or file was cancelled, deleted, hidden, restored or renamed.
-    Changed { owner: Owner, id: UploadId },
+    Finished {
+        /// Whose.
+        owner: Owner,
+        /// Its receipt.
+        receipt: Receipt,
+    },
+    /// An upload or file was cancelled, hidden, restored or renamed.
+    Changed {
+        /// Whose.
+        owner: Owner,
+        /// Which.
+        id: UploadId,
+    },
 }
 
-/// Removed by one sweep.
+/// What one sweep removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SweepReport {
     /// Unfinished uploads that had expired.
@@ -78,187 +140,127 @@ pub struct SweepReport {
     pub deleted: u64,
 }
 
-/// One chunk that is being written. Dropping it is a torn chunk: nothing is acknowledged.
-#[derive(Debug)]
-pub struct ChunkWriter;
-
-/// How a chunk ended well.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ChunkAnswer {
-    /// Whether bytes were stored now; `false` if the chunk was acknowledged before.
-    pub is_new: bool,
-    /// The receipt, if the upload is finished, by this chunk or before.
-    pub receipt: Option<Receipt>,
-}
-
-impl ChunkWriter {
-    /// Whether these bytes will be stored (`true`) or only compared with the acknowledged ones.
-    pub fn is_new(&self) -> bool {
-        todo!()
-    }
-    /// Takes the next bytes of the chunk. `now` renews the lease.
-    pub async fn write(&mut self, now: Millis, bytes: Bytes) -> Result<(), StoreError> {
-        todo!()
-    }
-    /// Ends the chunk: checks length and checksum, acknowledges it, and publishes the file if it was the last.
-    pub async fn finish(self, now: Millis) -> Result<ChunkAnswer, StoreError> {
-        todo!()
-    }
-}
-
-/// Bytes that come in order from some offset, not cut into chunks (form, dialects).
-#[derive(Debug)]
-pub struct RangeWriter;
-
-impl RangeWriter {
-    /// Takes the next bytes.
-    pub async fn write(&mut self, now: Millis, bytes: Bytes) -> Result<(), StoreError> {
-        todo!()
-    }
-    /// Records what was written; on an upload whose size is known and now whole, publishes it.
-    pub async fn finish(self, now: Millis) -> Result<ChunkAnswer, StoreError> {
-        todo!()
-    }
-}
-
-/// A finished file, open for reading.
-#[derive(Debug)]
-pub struct FileReader;
-
-impl FileReader {
-    /// Its receipt.
-    pub fn receipt(&self) -> &Receipt {
-        todo!()
-    }
-    /// Reads up to `length` bytes at `offset`; fewer only at the end.
-    pub async fn read(&self, offset: u64, length: usize) -> Result<Bytes, StoreError> {
-        todo!()
-    }
+/// All of it: what one server stores. Cheap to clone; all clones are one store.
+#[derive(Clone, Debug)]
+pub struct Store {
+    shared: Arc<Shared>,
 }
 
 impl Store {
-    /// Opens (or makes) a data folder.
+    /// Opens a data folder, making it if there is none.
+    ///
+    /// What a process left behind that died is put in order: files that were being published are
+    /// finished, bytes that no upload knows are removed. Finished files are not read.
+    ///
+    /// # Errors
+    ///
+    /// - [`StoreError::FolderInUse`] if another process has it open.
+    /// - [`StoreError::NewerSchema`] if a newer program wrote it.
+    /// - [`StoreError::Io`], [`StoreError::Catalog`] if it cannot be read or written.
     pub async fn open(folder: &Path, config: StoreConfig, now: Millis) -> Result<Self, StoreError> {
-        todo!()
+        let lock = lock_folder(folder)?;
+        let disk = Arc::new(RealDisk::open(folder).map_err(io_error("opening the data folder"))?);
+        Self::open_on(folder, disk, Some(lock), config, now).await
     }
-    /// A store in memory, gone with its last clone.
+
+    async fn open_on(
+        folder: &Path,
+        disk: Arc<dyn disk::Disk>,
+        lock: Option<std::fs::File>,
+        config: StoreConfig,
+        now: Millis,
+    ) -> Result<Self, StoreError> {
+        let catalog = SqliteCatalog::open(&folder.join("catalog.db")).await?;
+        let shared = Shared::new(
+            Box::new(catalog),
+            Arc::new(DiskBackend::new(disk)),
+            config,
+            lock,
+        );
+        let store = Self {
+            shared: Arc::new(shared),
+        };
+        store.shared.recover(now).await?;
+        let orphans = store.shared.remove_orphans().await?;
+        if orphans > 0 {
+            tracing::info!(orphans, "removed bytes that belong to no upload");
+        }
+        Ok(store)
+    }
+
+    /// A store in memory, gone with its last clone: for tests, and for trying things out.
+    ///
+    /// It starts no threads; on a single-threaded runtime it does the same each time, except that
+    /// ids are random.
+    #[must_use]
     pub fn memory(config: StoreConfig) -> Self {
-        todo!()
+        let shared = Shared::new(
+            Box::new(MemoryCatalog::default()),
+            Arc::new(MemoryBackend::default()),
+            config,
+            None,
+        );
+        Self {
+            shared: Arc::new(shared),
+        }
     }
-    /// Stops taking work, waits for writes that run, marks a clean end.
-    pub async fn close(&self, now: Millis) -> Result<(), StoreError> {
-        todo!()
+
+    /// Stops taking work, and returns when writes that run have returned.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Catalog`] if the catalog cannot be closed; nothing acknowledged is lost.
+    pub async fn close(&self, _now: Millis) -> Result<(), StoreError> {
+        self.shared.close().await
     }
-    /// What is allowed for this party, with its quota left.
+
+    /// What is allowed, and for this party, what is left of its quota.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Catalog`] if the catalog cannot be read.
     pub async fn limits(&self, party: &Party) -> Result<Limits, StoreError> {
-        todo!()
+        let mut limits = self.shared.config.limits.clone();
+        if let Some(quota) = party.quota {
+            let used = self
+                .shared
+                .catalog
+                .usage(Some(party.owner.clone()), 0)
+                .await?;
+            limits.quota_left = Some(
+                quota.saturating_sub(used.finished_bytes.saturating_add(used.unfinished_bytes)),
+            );
+        }
+        Ok(limits)
     }
-    /// Creates up to `limits.batch` uploads in one transaction; one answer per file.
-    pub async fn create(
-        &self,
-        now: Millis,
-        party: &Party,
-        files: &[NewFile],
-    ) -> Result<Vec<CreateAnswer>, StoreError> {
-        todo!()
-    }
-    /// One status per id.
-    pub async fn status(
-        &self,
-        now: Millis,
-        party: &Party,
-        ids: &[UploadId],
-        checksums: Option<ChecksumsFrom>,
-    ) -> Result<Vec<UploadStatus>, StoreError> {
-        todo!()
-    }
-    /// A page of this party's uploads.
-    pub async fn list(
-        &self,
-        now: Millis,
-        party: &Party,
-        query: &ListQuery,
-    ) -> Result<ListResponse, StoreError> {
-        todo!()
-    }
-    /// Takes the lease of one chunk.
-    pub async fn write_chunk(
-        &self,
-        now: Millis,
-        party: &Party,
-        sender: &Sender,
-        attempt: u32,
-        chunk: &PackChunk,
-    ) -> Result<ChunkWriter, StoreError> {
-        todo!()
-    }
-    /// Starts writing bytes at `offset` of an upload; exclusive per upload.
-    pub async fn write_range(
-        &self,
-        now: Millis,
-        party: &Party,
-        id: UploadId,
-        offset: u64,
-    ) -> Result<RangeWriter, StoreError> {
-        todo!()
-    }
-    /// Tells the size of an upload that was created without; publishes it if it is whole.
-    pub async fn set_size(
-        &self,
-        now: Millis,
-        party: &Party,
-        id: UploadId,
-        size: u64,
-    ) -> Result<ChunkAnswer, StoreError> {
-        todo!()
-    }
-    /// Cancels unfinished uploads at once and hides finished ones for the grace; idempotent.
-    pub async fn delete(
-        &self,
-        now: Millis,
-        party: &Party,
-        ids: &[UploadId],
-    ) -> Result<Vec<DeleteResult>, StoreError> {
-        todo!()
-    }
-    /// Takes deletes back while the grace lasts.
-    pub async fn restore(
-        &self,
-        now: Millis,
-        party: &Party,
-        ids: &[UploadId],
-    ) -> Result<Vec<DeleteResult>, StoreError> {
-        todo!()
-    }
-    /// Gives a finished file another name in its folder; never replaces another.
-    pub async fn rename(
-        &self,
-        now: Millis,
-        party: &Party,
-        id: UploadId,
-        name: &str,
-    ) -> Result<Receipt, StoreError> {
-        todo!()
-    }
-    /// Opens a finished file. `party` may be anybody who may read: the id is checked against the owner.
-    pub async fn read(
-        &self,
-        now: Millis,
-        party: &Party,
-        id: UploadId,
-    ) -> Result<FileReader, StoreError> {
-        todo!()
-    }
-    /// Removes what has expired; never a finished file that nobody deleted.
-    pub async fn sweep(&self, now: Millis) -> Result<SweepReport, StoreError> {
-        todo!()
-    }
-    /// A feed of changes; a slow watcher loses old ones and is told so.
+
+    /// A feed of changes. A slow watcher loses old ones and is told so by the channel.
+    #[must_use]
     pub fn changes(&self) -> tokio::sync::broadcast::Receiver<Change> {
-        todo!()
+        self.shared.changes.subscribe()
     }
-    /// Bytes of chunks received over sockets so far, acknowledged or not, for tests and metrics.
+
+    /// Bytes of chunks and ranges that have come since the store was opened, acknowledged or not.
+    #[must_use]
     pub fn received_bytes(&self) -> u64 {
-        todo!()
+        self.shared.received()
+    }
+}
+
+/// Makes the folder and takes its lock, which lasts as long as the returned file.
+fn lock_folder(folder: &Path) -> Result<std::fs::File, StoreError> {
+    std::fs::create_dir_all(folder).map_err(io_error("making the data folder"))?;
+    let lock = std::fs::File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(folder.join("lock"))
+        .map_err(io_error("opening the lock of the data folder"))?;
+    match rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(lock),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(StoreError::FolderInUse {
+            folder: folder.display().to_string(),
+        }),
+        Err(error) => Err(io_error("locking the data folder")(error.into())),
     }
 }

@@ -1,0 +1,63 @@
+//! What a store does with bytes. Nothing above it may assume a file system.
+
+use std::{fmt::Debug, io, sync::Arc};
+
+use hoist_protocol::UploadId;
+
+/// Where bytes lie. All calls are synchronous; the store runs them on threads of their own if
+/// [`Backend::blocks`] says so.
+pub(crate) trait Backend: Debug + Send + Sync {
+    /// Whether calls may take long; `false` in memory.
+    fn blocks(&self) -> bool;
+    /// Opens the bytes of an unfinished upload, making them if there are none.
+    fn begin(&self, id: UploadId) -> io::Result<Arc<dyn Incoming>>;
+    /// Opens the bytes of an unfinished upload; `None` if none has come yet.
+    fn incoming(&self, id: UploadId) -> io::Result<Option<Arc<dyn Incoming>>>;
+    /// Gives whole bytes their place among the files; `false` if something lies there. Sets the
+    /// time if it is known. Folders on the way are made; one of them may be taken by a file.
+    fn publish(&self, id: UploadId, place: &str, last_modified: Option<i64>) -> io::Result<bool>;
+    /// Makes an empty folder; it is fine if it is there. `false` if a file is.
+    fn make_folder(&self, place: &str) -> io::Result<bool>;
+    /// Removes what belongs to an upload and is no file yet: `all` of it, or what proves it.
+    fn clear(&self, id: UploadId, all: bool) -> io::Result<()>;
+    /// Opens a file; `None` if there is none.
+    fn open(&self, place: &str) -> io::Result<Option<Arc<dyn Stored>>>;
+    /// Gives a file another place; `false` if something lies there.
+    fn rename(&self, from: &str, to: &str) -> io::Result<bool>;
+    /// Removes a file or an empty folder; it is fine if it is not there or not empty.
+    fn remove(&self, place: &str) -> io::Result<()>;
+    /// The unfinished uploads that have bytes.
+    fn list(&self) -> io::Result<Vec<UploadId>>;
+    /// Bytes that are free.
+    fn free(&self) -> io::Result<u64>;
+}
+
+/// The bytes of an unfinished upload, and what is known of them.
+pub(crate) trait Incoming: Debug + Send + Sync {
+    /// Writes all bytes at an offset.
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;
+    /// Reads at an offset until the buffer is full or the bytes end.
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
+    /// Makes room ahead of a writer, if that is worth it.
+    fn allocate(&self, offset: u64, length: u64) -> io::Result<()>;
+    /// How many bytes there are, holes included.
+    fn len(&self) -> io::Result<u64>;
+    /// Cuts off what lies beyond.
+    fn truncate(&self, length: u64) -> io::Result<()>;
+    /// Records the checksum of a chunk; from then on the chunk is there.
+    fn write_sum(&self, index: u32, sum: &[u8; 32]) -> io::Result<()>;
+    /// Reads checksums from chunk `from` on, 32 bytes each, zeros for what is not there.
+    fn read_sums(&self, from: u32, buffer: &mut [u8]) -> io::Result<usize>;
+    /// Records that the bytes `start..end` have come in order.
+    fn add_range(&self, start: u64, end: u64) -> io::Result<()>;
+    /// The recorded ranges, as they were recorded.
+    fn ranges(&self) -> io::Result<Vec<(u64, u64)>>;
+}
+
+/// A file, open for reading.
+pub(crate) trait Stored: Debug + Send + Sync {
+    /// Reads at an offset until the buffer is full or the file ends.
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
+    /// Its size in bytes.
+    fn len(&self) -> io::Result<u64>;
+}

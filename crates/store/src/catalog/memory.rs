@@ -1,0 +1,276 @@
+//! A catalog in memory, for tests and the simulator: the same answers, gone with the process.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use hoist_protocol::{ListCounts, UploadId};
+
+use super::{After, Answer, Catalog, Command, Creation, Found, Outcome, Row, RowState, Usage};
+use crate::Owner;
+
+#[derive(Debug, Default)]
+pub(crate) struct MemoryCatalog {
+    rows: Mutex<BTreeMap<UploadId, Row>>,
+}
+
+type Rows<'a> = MutexGuard<'a, BTreeMap<UploadId, Row>>;
+
+impl MemoryCatalog {
+    fn rows(&self) -> Rows<'_> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now<T: Send + 'static>(answer: T) -> Answer<'static, T> {
+        Box::pin(std::future::ready(Ok(answer)))
+    }
+}
+
+/// The key of a list: unfinished first, newest first, the id decides between equals.
+fn list_key(row: &Row) -> (bool, std::cmp::Reverse<u64>, UploadId) {
+    (
+        row.state == RowState::Finished,
+        std::cmp::Reverse(row.list_time()),
+        row.id,
+    )
+}
+
+fn create(rows: &mut BTreeMap<UploadId, Row>, creation: Creation) -> Found {
+    let row = creation.row;
+    let same = |old: &Row| {
+        old.owner == row.owner
+            && old.kind == row.kind
+            && old.name == row.name
+            && old.size == row.size
+            && old.last_modified == row.last_modified
+            && old.state != RowState::Hidden
+    };
+    if creation.finds_earlier {
+        let best = |alone: bool| {
+            let mut found: Vec<&Row> = rows
+                .values()
+                .filter(|old| same(old) && (alone || old.folder == row.folder))
+                .collect();
+            if alone && found.len() > 1 {
+                return None;
+            }
+            found.sort_by_key(|old| (old.state != RowState::Finished, old.created, old.id));
+            found.first().map(|old| (*old).clone())
+        };
+        if let Some(earlier) =
+            best(false).or_else(|| row.folder.is_empty().then(|| best(true)).flatten())
+        {
+            return Found::Earlier(earlier);
+        }
+    }
+    if creation.asks {
+        let taken = rows.values().find(|old| {
+            old.owner == row.owner
+                && old.path_key == row.path_key
+                && old.state == RowState::Finished
+        });
+        if let Some(taken) = taken {
+            return Found::Conflict(taken.clone());
+        }
+    }
+    rows.insert(row.id, row);
+    Found::Added
+}
+
+impl Catalog for MemoryCatalog {
+    fn apply(&self, command: Command) -> Answer<'_, Outcome> {
+        let mut rows = self.rows();
+        let is_taken = |rows: &Rows<'_>, id: UploadId, key: &str| {
+            rows.get(&id).is_none_or(|row| {
+                rows.values().any(|old| {
+                    old.id != id
+                        && old.owner == row.owner
+                        && old.state != RowState::Unfinished
+                        && old.path_key == key
+                })
+            })
+        };
+        let change = |rows: &mut Rows<'_>,
+                      id: UploadId,
+                      states: &[RowState],
+                      edit: &mut dyn FnMut(&mut Row)| {
+            rows.get_mut(&id)
+                .filter(|row| states.contains(&row.state))
+                .map(edit)
+                .map_or(Outcome::NotDone, |()| Outcome::Done)
+        };
+        let outcome = match command {
+            Command::Create(creations) => Outcome::Created(
+                creations
+                    .into_iter()
+                    .map(|creation| create(&mut rows, creation))
+                    .collect(),
+            ),
+            Command::Touch {
+                id,
+                expires,
+                received,
+            } => change(&mut rows, id, &[RowState::Unfinished], &mut |row| {
+                row.expires = expires;
+                row.received = received;
+            }),
+            Command::SetSize { id, size } => {
+                change(&mut rows, id, &[RowState::Unfinished], &mut |row| {
+                    row.size = Some(size)
+                })
+            }
+            Command::Claim {
+                id,
+                stored_as,
+                path_key,
+                hash,
+                size,
+            } => {
+                if is_taken(&rows, id, &path_key) {
+                    Outcome::NotDone
+                } else {
+                    change(&mut rows, id, &[RowState::Unfinished], &mut |row| {
+                        row.stored_as.clone_from(&stored_as);
+                        row.path_key.clone_from(&path_key);
+                        row.hash = hash;
+                        row.size = Some(size);
+                        row.state = RowState::Publishing;
+                    })
+                }
+            }
+            Command::Finish { id, finished } => {
+                change(&mut rows, id, &[RowState::Publishing], &mut |row| {
+                    row.state = RowState::Finished;
+                    row.finished = finished;
+                    row.expires = u64::MAX;
+                })
+            }
+            Command::Unclaim { id } => change(&mut rows, id, &[RowState::Publishing], &mut |row| {
+                row.state = RowState::Unfinished
+            }),
+            Command::Hide { id, until } => {
+                change(&mut rows, id, &[RowState::Finished], &mut |row| {
+                    row.state = RowState::Hidden;
+                    row.expires = until;
+                })
+            }
+            Command::Unhide { id } => change(&mut rows, id, &[RowState::Hidden], &mut |row| {
+                row.state = RowState::Finished;
+                row.expires = u64::MAX;
+            }),
+            Command::Move {
+                id,
+                name,
+                stored_as,
+                path_key,
+            } => {
+                if is_taken(&rows, id, &path_key) {
+                    Outcome::NotDone
+                } else {
+                    change(&mut rows, id, &[RowState::Finished], &mut |row| {
+                        row.name.clone_from(&name);
+                        row.stored_as.clone_from(&stored_as);
+                        row.path_key.clone_from(&path_key);
+                    })
+                }
+            }
+            Command::Remove { id } => {
+                if rows.remove(&id).is_some() {
+                    Outcome::Done
+                } else {
+                    Outcome::NotDone
+                }
+            }
+        };
+        Self::now(outcome)
+    }
+
+    fn get(&self, ids: Vec<UploadId>) -> Answer<'_, Vec<Row>> {
+        let rows = self.rows();
+        Self::now(ids.iter().filter_map(|id| rows.get(id).cloned()).collect())
+    }
+
+    fn list(&self, owner: Owner, after: Option<After>, limit: u32) -> Answer<'_, Vec<Row>> {
+        let rows = self.rows();
+        let mut found: Vec<Row> = rows
+            .values()
+            .filter(|row| row.owner == owner && row.state != RowState::Hidden)
+            .cloned()
+            .collect();
+        found.sort_by_key(list_key);
+        if let Some(after) = after {
+            let key = (after.finished, std::cmp::Reverse(after.time), after.id);
+            found.retain(|row| list_key(row) > key);
+        }
+        found.truncate(limit as usize);
+        Self::now(found)
+    }
+
+    fn counts(&self, owner: Owner) -> Answer<'_, ListCounts> {
+        let rows = self.rows();
+        let mut counts = ListCounts::default();
+        for row in rows.values().filter(|row| row.owner == owner) {
+            match row.state {
+                RowState::Unfinished | RowState::Publishing => counts.unfinished += 1,
+                RowState::Finished => {
+                    counts.finished += 1;
+                    counts.finished_bytes += row.size.unwrap_or(0);
+                }
+                RowState::Hidden => {}
+            }
+        }
+        Self::now(counts)
+    }
+
+    fn usage(&self, owner: Option<Owner>, since: u64) -> Answer<'_, Usage> {
+        let rows = self.rows();
+        let mut usage = Usage::default();
+        for row in rows
+            .values()
+            .filter(|row| owner.as_ref().is_none_or(|owner| row.owner == *owner))
+        {
+            let size = row.size.unwrap_or(0);
+            if matches!(row.state, RowState::Finished | RowState::Hidden) {
+                usage.finished_bytes += size;
+            } else {
+                usage.unfinished += 1;
+                if row.received > 0 || row.created > since {
+                    usage.unfinished_bytes = usage.unfinished_bytes.saturating_add(size);
+                    usage.missing_bytes = usage
+                        .missing_bytes
+                        .saturating_add(size.saturating_sub(row.received));
+                }
+            }
+        }
+        Self::now(usage)
+    }
+
+    fn expired(&self, now: u64, limit: u32) -> Answer<'_, Vec<Row>> {
+        let rows = self.rows();
+        let over = |row: &&Row| {
+            matches!(row.state, RowState::Unfinished | RowState::Hidden) && row.expires <= now
+        };
+        Self::now(
+            rows.values()
+                .filter(over)
+                .take(limit as usize)
+                .cloned()
+                .collect(),
+        )
+    }
+
+    fn publishing(&self) -> Answer<'_, Vec<Row>> {
+        let rows = self.rows();
+        Self::now(
+            rows.values()
+                .filter(|row| row.state == RowState::Publishing)
+                .cloned()
+                .collect(),
+        )
+    }
+
+    fn close(&self) -> Answer<'_, ()> {
+        Self::now(())
+    }
+}

@@ -1,0 +1,134 @@
+//! The catalog: which uploads and files there are. It does not know chunks.
+//!
+//! Nothing above this trait may assume SQLite: a PostgreSQL catalog is to follow, so that several
+//! servers share one. All changes go through [`Catalog::apply`], which makes each command one
+//! indivisible step and returns only when the step is as durable as the store promises.
+
+mod memory;
+mod row;
+mod sqlite;
+
+use std::{future::Future, pin::Pin};
+
+use hoist_protocol::{Checksum, ListCounts, UploadId};
+
+use crate::{Owner, StoreError};
+
+pub(crate) use memory::MemoryCatalog;
+pub(crate) use row::{Row, RowState};
+pub(crate) use sqlite::SqliteCatalog;
+
+pub(crate) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// One indivisible change.
+#[derive(Clone, Debug)]
+pub(crate) enum Command {
+    /// Adds uploads; for each, finds an earlier one of the same identity instead if asked.
+    Create(Vec<Creation>),
+    /// Notes that bytes have come: moves the time at which an unfinished upload expires.
+    Touch {
+        id: UploadId,
+        expires: u64,
+        received: u64,
+    },
+    /// Tells the size of an upload that was created without.
+    SetSize { id: UploadId, size: u64 },
+    /// Claims a place for a file that is about to be published there.
+    Claim {
+        id: UploadId,
+        stored_as: String,
+        path_key: String,
+        hash: Option<Checksum>,
+        size: u64,
+    },
+    /// The file lies where it was claimed.
+    Finish { id: UploadId, finished: u64 },
+    /// Gives a claimed place back; the upload is unfinished again.
+    Unclaim { id: UploadId },
+    /// Hides a finished file until it is removed.
+    Hide { id: UploadId, until: u64 },
+    /// Takes that back.
+    Unhide { id: UploadId },
+    /// Gives a finished file another place.
+    Move {
+        id: UploadId,
+        name: String,
+        stored_as: String,
+        path_key: String,
+    },
+    /// Forgets an upload or file.
+    Remove { id: UploadId },
+}
+
+/// One upload of [`Command::Create`].
+#[derive(Clone, Debug)]
+pub(crate) struct Creation {
+    /// The new row.
+    pub(crate) row: Row,
+    /// Whether an earlier one of the same identity is wanted instead.
+    pub(crate) finds_earlier: bool,
+    /// Whether nothing is to be added if a finished file has this key.
+    pub(crate) asks: bool,
+}
+
+/// What became of one [`Creation`].
+#[derive(Clone, Debug)]
+pub(crate) enum Found {
+    /// It was added.
+    Added,
+    /// There is an earlier one of the same identity.
+    Earlier(Row),
+    /// Another finished file has the path.
+    Conflict(Row),
+}
+
+/// What became of a command.
+#[derive(Clone, Debug)]
+pub(crate) enum Outcome {
+    /// It is done.
+    Done,
+    /// It was not: the row is gone or in another state, or the place is taken.
+    NotDone,
+    /// Answer to [`Command::Create`].
+    Created(Vec<Found>),
+}
+
+/// Where a list begins: behind this row in the order of the list.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct After {
+    pub(crate) finished: bool,
+    pub(crate) time: u64,
+    pub(crate) id: UploadId,
+}
+
+/// Which uploads and files there are.
+pub(crate) trait Catalog: Send + Sync + std::fmt::Debug {
+    /// Does one indivisible change.
+    fn apply(&self, command: Command) -> Answer<'_, Outcome>;
+    /// The rows with these ids, those that are there, in any order.
+    fn get(&self, ids: Vec<UploadId>) -> Answer<'_, Vec<Row>>;
+    /// An owner's rows: unfinished first, newest first; hidden ones left out.
+    fn list(&self, owner: Owner, after: Option<After>, limit: u32) -> Answer<'_, Vec<Row>>;
+    /// How many rows an owner has.
+    fn counts(&self, owner: Owner) -> Answer<'_, ListCounts>;
+    /// Bytes an owner (or everybody) has: of finished files, and of unfinished ones that have
+    /// bytes or were created after `since`.
+    fn usage(&self, owner: Option<Owner>, since: u64) -> Answer<'_, Usage>;
+    /// At most `limit` rows whose time is over.
+    fn expired(&self, now: u64, limit: u32) -> Answer<'_, Vec<Row>>;
+    /// Rows that were being published when the process ended.
+    fn publishing(&self) -> Answer<'_, Vec<Row>>;
+    /// Ends all work.
+    fn close(&self) -> Answer<'_, ()>;
+}
+
+/// Bytes in use, and how many unfinished uploads there are.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Usage {
+    pub(crate) finished_bytes: u64,
+    /// Of unfinished uploads whose reservation counts: their whole size …
+    pub(crate) unfinished_bytes: u64,
+    /// … and what of it had not come when they were last touched.
+    pub(crate) missing_bytes: u64,
+    pub(crate) unfinished: u64,
+}

@@ -1,0 +1,184 @@
+//! The changes, in SQL.
+
+use hoist_protocol::{Checksum, UploadId};
+use sqlx::{SqliteConnection, sqlite::SqliteQueryResult};
+
+use super::{
+    super::{Command, Creation, Found, Outcome, Row},
+    query::{self, COLUMNS, number},
+};
+
+fn outcome(result: &SqliteQueryResult) -> Outcome {
+    if result.rows_affected() == 0 {
+        Outcome::NotDone
+    } else {
+        Outcome::Done
+    }
+}
+
+fn blob(id: &UploadId) -> &[u8] {
+    id.as_bytes().as_slice()
+}
+
+/// Does one command inside the open transaction. Statements that find a row in another state
+/// change nothing and say so; they never fail for it.
+pub(super) async fn run(
+    db: &mut SqliteConnection,
+    command: &Command,
+) -> Result<Outcome, sqlx::Error> {
+    let result = match command {
+        Command::Create(creations) => {
+            let mut found = Vec::with_capacity(creations.len());
+            for creation in creations {
+                found.push(create(db, creation).await?);
+            }
+            return Ok(Outcome::Created(found));
+        }
+        Command::Touch { id, expires, received } => {
+            sqlx::query("UPDATE uploads SET expires = ?, received = ? WHERE id = ? AND state = 0")
+                .bind(number(*expires))
+                .bind(number(*received))
+                .bind(blob(id))
+                .execute(db)
+                .await?
+        }
+        Command::SetSize { id, size } => {
+            sqlx::query("UPDATE uploads SET size = ? WHERE id = ? AND state = 0")
+                .bind(number(*size))
+                .bind(blob(id))
+                .execute(db)
+                .await?
+        }
+        Command::Claim { id, stored_as, path_key, hash, size } => {
+            // OR IGNORE: a taken place changes nothing instead of failing the whole group.
+            sqlx::query(
+                "UPDATE OR IGNORE uploads SET stored_as = ?, path_key = ?, hash = ?, size = ?, state = 1 \
+                 WHERE id = ? AND state = 0",
+            )
+            .bind(stored_as)
+            .bind(path_key)
+            .bind(hash.as_ref().map(|hash: &Checksum| hash.as_bytes().as_slice()))
+            .bind(number(*size))
+            .bind(blob(id))
+            .execute(db)
+            .await?
+        }
+        Command::Finish { id, finished } => {
+            sqlx::query("UPDATE uploads SET state = 2, finished = ?, expires = ? WHERE id = ? AND state = 1")
+                .bind(number(*finished))
+                .bind(i64::MAX)
+                .bind(blob(id))
+                .execute(db)
+                .await?
+        }
+        Command::Unclaim { id } => {
+            sqlx::query("UPDATE uploads SET state = 0 WHERE id = ? AND state = 1").bind(blob(id)).execute(db).await?
+        }
+        Command::Hide { id, until } => {
+            sqlx::query("UPDATE uploads SET state = 3, expires = ? WHERE id = ? AND state = 2")
+                .bind(number(*until))
+                .bind(blob(id))
+                .execute(db)
+                .await?
+        }
+        Command::Unhide { id } => {
+            sqlx::query("UPDATE uploads SET state = 2, expires = ? WHERE id = ? AND state = 3")
+                .bind(i64::MAX)
+                .bind(blob(id))
+                .execute(db)
+                .await?
+        }
+        Command::Move { id, name, stored_as, path_key } => {
+            sqlx::query(
+                "UPDATE OR IGNORE uploads SET name = ?, stored_as = ?, path_key = ? WHERE id = ? AND state = 2",
+            )
+            .bind(name)
+            .bind(stored_as)
+            .bind(path_key)
+            .bind(blob(id))
+            .execute(db)
+            .await?
+        }
+        Command::Remove { id } => {
+            sqlx::query("DELETE FROM uploads WHERE id = ?").bind(blob(id)).execute(db).await?
+        }
+    };
+    Ok(outcome(&result))
+}
+
+async fn create(db: &mut SqliteConnection, creation: &Creation) -> Result<Found, sqlx::Error> {
+    let row = &creation.row;
+    if creation.finds_earlier
+        && let Some(earlier) = earlier(db, row).await?
+    {
+        return Ok(Found::Earlier(earlier));
+    }
+    if creation.asks {
+        let sql =
+            format!("SELECT {COLUMNS} FROM uploads WHERE owner = ? AND path_key = ? AND state = 2");
+        let taken = sqlx::query(&sql)
+            .bind(row.owner.as_str())
+            .bind(&row.path_key)
+            .fetch_optional(&mut *db)
+            .await?;
+        if let Some(taken) = taken {
+            return Ok(Found::Conflict(query::row(&taken)?));
+        }
+    }
+    insert(db, row).await?;
+    Ok(Found::Added)
+}
+
+/// The earlier upload or file of the same identity: in the same folder, or, for one picked alone,
+/// in any if there is only one.
+async fn earlier(db: &mut SqliteConnection, row: &Row) -> Result<Option<Row>, sqlx::Error> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM uploads WHERE owner = ? AND name = ? AND size IS ? AND last_modified IS ? \
+         AND kind = ? AND state < 3 AND (folder = ? OR ?) ORDER BY state != 2, created, id LIMIT 2"
+    );
+    for alone in [false, true] {
+        let found = sqlx::query(&sql)
+            .bind(row.owner.as_str())
+            .bind(&row.name)
+            .bind(row.size.map(number))
+            .bind(row.last_modified)
+            .bind(query::kind_number(row.kind))
+            .bind(&row.folder)
+            .bind(alone)
+            .fetch_all(&mut *db)
+            .await?;
+        match found.as_slice() {
+            [first] => return query::row(first).map(Some),
+            [first, _] if !alone => return query::row(first).map(Some),
+            _ => {}
+        }
+        if !row.folder.is_empty() {
+            break;
+        }
+    }
+    Ok(None)
+}
+
+async fn insert(db: &mut SqliteConnection, row: &Row) -> Result<(), sqlx::Error> {
+    sqlx::query("INSERT INTO uploads VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+        .bind(blob(&row.id))
+        .bind(row.owner.as_str())
+        .bind(&row.name)
+        .bind(&row.folder)
+        .bind(query::kind_number(row.kind))
+        .bind(row.size.map(number))
+        .bind(row.last_modified)
+        .bind(&row.media_type)
+        .bind(number(row.chunk_size))
+        .bind(row.state as i64)
+        .bind(number(row.created))
+        .bind(number(row.expires))
+        .bind(number(row.received))
+        .bind(number(row.finished))
+        .bind(row.hash.as_ref().map(|hash| hash.as_bytes().as_slice()))
+        .bind(&row.stored_as)
+        .bind(&row.path_key)
+        .execute(db)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,435 @@
+//! One chunk on its way to the disk.
+
+use std::{io, sync::Arc};
+
+use bytes::{Bytes, BytesMut};
+use hoist_protocol::{Checksum, ChunkHasher, ChunkLayout, Millis, PackChunk, Receipt};
+use tokio::task::JoinHandle;
+
+use crate::{
+    StoreError,
+    active::{Active, Busy, Grant},
+    backend::{Incoming, Stored},
+    store::{Shared, io_error, joined},
+};
+
+/// Bytes that are written and hashed in one go. One connection never holds more than about two of
+/// these, however large the chunk.
+pub(crate) const PIECE: usize = 256 << 10;
+/// Files from this size on get room ahead of the writer …
+const ALLOCATE_FROM: u64 = 64 << 20;
+/// … in steps of this many bytes.
+const ALLOCATE_STEP: u64 = 64 << 20;
+
+/// One chunk that is being written. Dropping it is a torn chunk: nothing is acknowledged.
+#[derive(Debug)]
+pub struct ChunkWriter {
+    shared: Arc<Shared>,
+    chunk: PackChunk,
+    /// First byte of the chunk in the file.
+    start: u64,
+    /// Bytes that are still to come.
+    left: u64,
+    buffer: BytesMut,
+    /// Bytes that were handed to `target` so far.
+    written: u64,
+    target: Target,
+}
+
+#[derive(Debug)]
+enum Target {
+    /// New bytes: written in place under a lease.
+    Write {
+        active: Arc<Active>,
+        grant: Grant,
+        work: Work,
+        incoming: Arc<dyn Incoming>,
+    },
+    /// An acknowledged chunk: hashed, and its checksum compared.
+    Compare {
+        active: Arc<Active>,
+        hasher: Box<ChunkHasher>,
+        incoming: Arc<dyn Incoming>,
+    },
+    /// Bytes that are there without a checksum, or a file that is published: compared byte by byte.
+    CompareBytes {
+        file: Arc<dyn Stored>,
+        receipt: Option<Receipt>,
+        is_equal: bool,
+    },
+    /// The empty last chunk of an upload without a size.
+    End { active: Arc<Active>, grant: Grant },
+}
+
+/// At most one piece is on its way to the disk while the next arrives.
+#[derive(Debug)]
+enum Work {
+    Idle(Box<ChunkHasher>),
+    Running(JoinHandle<io::Result<Box<ChunkHasher>>>),
+    Failed,
+}
+
+/// How a chunk ended well.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChunkAnswer {
+    /// Whether bytes were stored now; `false` if the chunk was acknowledged before.
+    pub is_new: bool,
+    /// The receipt, if the upload is finished, by this chunk or before.
+    pub receipt: Option<Receipt>,
+}
+
+impl ChunkWriter {
+    pub(crate) fn write_new(
+        shared: Arc<Shared>,
+        chunk: PackChunk,
+        layout: ChunkLayout,
+        active: Arc<Active>,
+        grant: Grant,
+        incoming: Arc<dyn Incoming>,
+    ) -> Result<Self, StoreError> {
+        let start = u64::from(chunk.index) * layout.chunk_size();
+        let left = chunk.length;
+        let target = if chunk.length == 0 {
+            Target::End { active, grant }
+        } else {
+            let hasher = ChunkHasher::new(layout, chunk.index)
+                .map_err(|_| StoreError::InvalidChunk("no such chunk"))?;
+            Target::Write {
+                active,
+                grant,
+                work: Work::Idle(Box::new(hasher)),
+                incoming,
+            }
+        };
+        Ok(Self {
+            shared,
+            chunk,
+            start,
+            left,
+            buffer: BytesMut::new(),
+            written: 0,
+            target,
+        })
+    }
+
+    pub(crate) fn compare(
+        shared: Arc<Shared>,
+        chunk: PackChunk,
+        layout: ChunkLayout,
+        active: Arc<Active>,
+        incoming: Arc<dyn Incoming>,
+    ) -> Result<Self, StoreError> {
+        let hasher = ChunkHasher::new(layout, chunk.index)
+            .map_err(|_| StoreError::InvalidChunk("no such chunk"))?;
+        let (start, left) = (u64::from(chunk.index) * layout.chunk_size(), chunk.length);
+        let target = Target::Compare {
+            active,
+            hasher: Box::new(hasher),
+            incoming,
+        };
+        Ok(Self {
+            shared,
+            chunk,
+            start,
+            left,
+            buffer: BytesMut::new(),
+            written: 0,
+            target,
+        })
+    }
+
+    pub(crate) fn compare_bytes(
+        shared: Arc<Shared>,
+        chunk: PackChunk,
+        start: u64,
+        file: Arc<dyn Stored>,
+        receipt: Option<Receipt>,
+    ) -> Self {
+        let left = chunk.length;
+        let target = Target::CompareBytes {
+            file,
+            receipt,
+            is_equal: true,
+        };
+        Self {
+            shared,
+            chunk,
+            start,
+            left,
+            buffer: BytesMut::new(),
+            written: 0,
+            target,
+        }
+    }
+
+    /// Whether these bytes will be stored, or only compared with those that were stored before.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        matches!(self.target, Target::Write { .. } | Target::End { .. })
+    }
+
+    /// Takes the next bytes of the chunk; `now` renews the lease.
+    ///
+    /// # Errors
+    ///
+    /// - [`StoreError::InvalidChunk`] if they are more than the chunk has.
+    /// - [`StoreError::Evicted`] if a newer attempt has taken the chunk over.
+    /// - [`StoreError::StorageFull`] if the disk is full.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future is a torn chunk; the writer must not be used after it.
+    pub async fn write(&mut self, now: Millis, mut bytes: Bytes) -> Result<(), StoreError> {
+        self.left = self
+            .left
+            .checked_sub(bytes.len() as u64)
+            .ok_or(StoreError::InvalidChunk(
+                "more bytes came than the chunk has",
+            ))?;
+        self.shared.count_received(bytes.len() as u64);
+        if let Target::Write { grant, .. } | Target::End { grant, .. } = &self.target {
+            grant.renew(now)?;
+        }
+        while !bytes.is_empty() {
+            let part = bytes.split_to(bytes.len().min(PIECE - self.buffer.len()));
+            self.buffer.extend_from_slice(&part);
+            if self.buffer.len() == PIECE {
+                self.flush(now).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands the buffered piece on.
+    async fn flush(&mut self, now: Millis) -> Result<(), StoreError> {
+        let piece = self.buffer.split().freeze();
+        if piece.is_empty() {
+            return Ok(());
+        }
+        let offset = self.start + self.written;
+        self.written += piece.len() as u64;
+        match &mut self.target {
+            Target::Write {
+                active,
+                grant,
+                work,
+                incoming,
+            } => {
+                let mut hasher = work.wait().await?;
+                let busy = grant.begin(now)?;
+                let ahead = room_ahead(active, offset + piece.len() as u64);
+                let incoming = Arc::clone(incoming);
+                *work = Work::Running(self.shared.start(move || {
+                    // The guard lives in here: the lease passes on when this call has returned,
+                    // even if nobody waits for it any more.
+                    let _busy = busy;
+                    if let Some((from, length)) = ahead {
+                        incoming.allocate(from, length)?;
+                    }
+                    incoming.write_at(offset, &piece)?;
+                    // Cannot fail: `left` was checked for every byte.
+                    hasher.update(&piece).map_err(io::Error::other)?;
+                    Ok(hasher)
+                }));
+            }
+            Target::Compare { hasher, .. } => {
+                hasher
+                    .update(&piece)
+                    .map_err(|_| StoreError::InvalidChunk("more bytes came than the chunk has"))?;
+            }
+            Target::CompareBytes { file, is_equal, .. } => {
+                let file = Arc::clone(file);
+                let equal = self.shared.run("reading a file", move || {
+                    let mut stored = vec![0; piece.len()];
+                    Ok(file.read_at(offset, &mut stored)? == piece.len() && stored == piece)
+                });
+                *is_equal &= equal.await?;
+            }
+            Target::End { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// Ends the chunk: checks length and checksum, acknowledges it, and publishes the file if it
+    /// was the last.
+    ///
+    /// # Errors
+    ///
+    /// - [`StoreError::InvalidChunk`] if bytes are missing.
+    /// - [`StoreError::ChecksumMismatch`] if the bytes are not those of the given checksum.
+    /// - [`StoreError::ChunkConflict`] if the chunk was acknowledged with other bytes.
+    /// - [`StoreError::Evicted`], [`StoreError::StorageFull`] as [`ChunkWriter::write`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Once called it goes on even if the future is dropped: the chunk is then acknowledged or
+    /// not, and a status tells.
+    ///
+    /// # Durability
+    ///
+    /// On return the chunk survives the death of the process, not yet that of the machine.
+    pub async fn finish(self, now: Millis) -> Result<ChunkAnswer, StoreError> {
+        if self.left > 0 {
+            return Err(StoreError::InvalidChunk(
+                "fewer bytes came than the chunk has",
+            ));
+        }
+        joined(tokio::spawn(self.finish_whole(now)).await)?
+    }
+
+    async fn finish_whole(mut self, now: Millis) -> Result<ChunkAnswer, StoreError> {
+        // A chunk of one piece is written, hashed and recorded in one trip to another thread.
+        let is_one_piece = self.written == 0;
+        if !is_one_piece || !matches!(self.target, Target::Write { .. }) {
+            self.flush(now).await?;
+        }
+        let chunk = self.chunk.clone();
+        match self.target {
+            Target::Write {
+                active,
+                grant,
+                mut work,
+                incoming,
+            } => {
+                let hasher = work.wait().await?;
+                let busy = grant.begin(now)?;
+                let piece = self.buffer.split().freeze();
+                let (start, target) = (self.start, Arc::clone(&active));
+                let is_recorded = self.shared.run("writing a chunk", move || {
+                    record(&target, busy, &*incoming, &chunk, hasher, start, &piece)
+                });
+                is_recorded.await??;
+                if self.chunk.last {
+                    self.shared
+                        .set_size_of(&active, self.start + self.chunk.length)
+                        .await?;
+                }
+                drop(grant);
+                self.shared.touch(&active, now).await?;
+                let receipt = self.shared.publish_if_whole(&active, now).await?;
+                Ok(ChunkAnswer {
+                    is_new: true,
+                    receipt,
+                })
+            }
+            Target::Compare {
+                active,
+                hasher,
+                incoming,
+            } => {
+                let found = hasher
+                    .finish()
+                    .map_err(|_| StoreError::InvalidChunk("bytes are missing"))?;
+                expect(&chunk, found)?;
+                let stored = self.shared.run("reading a checksum", move || {
+                    let mut sum = [0; 32];
+                    incoming.read_sums(chunk.index, &mut sum)?;
+                    Ok(sum)
+                });
+                if stored.await? != *found.as_bytes() {
+                    return Err(StoreError::ChunkConflict);
+                }
+                if self.chunk.last {
+                    self.shared
+                        .set_size_of(&active, self.start + self.chunk.length)
+                        .await?;
+                }
+                let receipt = self.shared.publish_if_whole(&active, now).await?;
+                Ok(ChunkAnswer {
+                    is_new: false,
+                    receipt,
+                })
+            }
+            Target::CompareBytes {
+                is_equal: true,
+                receipt,
+                ..
+            } => Ok(ChunkAnswer {
+                is_new: false,
+                receipt,
+            }),
+            Target::CompareBytes { .. } => Err(StoreError::ChunkConflict),
+            Target::End { active, grant } => {
+                grant.renew(now)?;
+                self.shared.set_size_of(&active, self.start).await?;
+                drop(grant);
+                let receipt = self.shared.publish_if_whole(&active, now).await?;
+                Ok(ChunkAnswer {
+                    is_new: true,
+                    receipt,
+                })
+            }
+        }
+    }
+}
+
+impl Work {
+    /// Waits for the piece on its way, and takes the hasher.
+    async fn wait(&mut self) -> Result<Box<ChunkHasher>, StoreError> {
+        match std::mem::replace(self, Self::Failed) {
+            Self::Idle(hasher) => Ok(hasher),
+            Self::Running(task) => joined(task.await)?.map_err(io_error("writing a chunk")),
+            Self::Failed => Err(StoreError::Unavailable),
+        }
+    }
+}
+
+/// Writes the last piece, checks the whole and records it, under the lease and on another thread.
+fn record(
+    active: &Active,
+    busy: Busy,
+    incoming: &dyn Incoming,
+    chunk: &PackChunk,
+    mut hasher: Box<ChunkHasher>,
+    start: u64,
+    piece: &[u8],
+) -> io::Result<Result<(), StoreError>> {
+    if !piece.is_empty() {
+        hasher.update(piece).map_err(io::Error::other)?;
+        // Hashed first: a damaged small chunk never touches the disk.
+        if let Err(error) = hasher
+            .clone()
+            .finish()
+            .map_err(|_| StoreError::InvalidChunk("bytes are missing"))
+            .and_then(|found| expect(chunk, found))
+        {
+            return Ok(Err(error));
+        }
+        incoming.write_at(start + chunk.length - piece.len() as u64, piece)?;
+    }
+    let Ok(found) = hasher.finish() else {
+        return Ok(Err(StoreError::InvalidChunk("bytes are missing")));
+    };
+    if let Err(error) = expect(chunk, found) {
+        return Ok(Err(error));
+    }
+    // From here on it is acknowledged, whatever becomes of the answer.
+    incoming.write_sum(chunk.index, found.as_bytes())?;
+    let mut inner = active.lock();
+    inner.set.insert(chunk.index);
+    drop(inner);
+    drop(busy);
+    Ok(Ok(()))
+}
+
+fn expect(chunk: &PackChunk, found: Checksum) -> Result<(), StoreError> {
+    if chunk.checksum.is_some_and(|wanted| wanted != found) {
+        Err(StoreError::ChecksumMismatch)
+    } else {
+        Ok(())
+    }
+}
+
+/// The room to make before bytes up to `end` are written, if it is time for another step.
+fn room_ahead(active: &Active, end: u64) -> Option<(u64, u64)> {
+    let mut inner = active.lock();
+    let size = inner.size.filter(|size| *size >= ALLOCATE_FROM)?;
+    let from = inner.allocated;
+    if end <= from {
+        return None;
+    }
+    let to = (end.div_ceil(ALLOCATE_STEP) * ALLOCATE_STEP).min(size);
+    // Chunks far ahead of the others get their own room when the rest arrives.
+    inner.allocated = to;
+    (to > from).then_some((from, to - from))
+}

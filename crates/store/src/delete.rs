@@ -1,0 +1,314 @@
+//! Cancel, delete, take back, rename, and removing what has expired.
+
+use std::sync::Arc;
+
+use hoist_protocol::{DeleteResult, Millis, Receipt, RelativePath, UploadId};
+
+use crate::{
+    Change, Party, Store, StoreError, SweepReport,
+    catalog::{Command, Outcome, Row, RowState},
+    disk::layout,
+    store::Shared,
+};
+
+/// Rows that one look of the sweeper takes.
+const SWEEP: u32 = 500;
+/// Names that are tried for a renamed file.
+const MAX_TRIES: u32 = 1000;
+
+impl Store {
+    /// Cancels unfinished uploads at once and hides finished files for the grace; one result per
+    /// id, in order. Idempotent: what is not there, or not this owner's, is *deleted*.
+    ///
+    /// A write that runs is waited for, so that nothing of it comes later.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::TooMany`] for a longer list than [`hoist_protocol::Limits::batch`]. What
+    /// fails for one id is that id's result.
+    pub async fn delete(
+        &self,
+        now: Millis,
+        party: &Party,
+        ids: &[UploadId],
+    ) -> Result<Vec<DeleteResult>, StoreError> {
+        let mut rows = self.shared.rows_of(party, ids).await?;
+        let mut results = Vec::with_capacity(ids.len());
+        for id in ids {
+            let result = match rows.remove(id) {
+                None => Ok(DeleteResult::Deleted),
+                Some(row) => self.shared.delete(now, &row).await,
+            };
+            results.push(result.unwrap_or_else(|error| DeleteResult::Refused(error.body())));
+        }
+        Ok(results)
+    }
+
+    /// Takes deletes back while their grace lasts; one result per id, in order.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::delete`]; what is gone is refused with *not found*.
+    pub async fn restore(
+        &self,
+        now: Millis,
+        party: &Party,
+        ids: &[UploadId],
+    ) -> Result<Vec<DeleteResult>, StoreError> {
+        let rows = self.shared.rows_of(party, ids).await?;
+        let mut results = Vec::with_capacity(ids.len());
+        for id in ids {
+            let result = match rows.get(id) {
+                Some(row) => self.shared.restore(now, row).await,
+                None => Err(StoreError::NotFound),
+            };
+            results.push(result.unwrap_or_else(|error| DeleteResult::Refused(error.body())));
+        }
+        Ok(results)
+    }
+
+    /// Gives a finished file another name in its folder; never replaces another, so the name on
+    /// disk may get a number.
+    ///
+    /// # Errors
+    ///
+    /// - [`StoreError::NotFound`] if there is no such finished file.
+    /// - [`StoreError::NameNotAllowed`] if it is no name.
+    pub async fn rename(
+        &self,
+        now: Millis,
+        party: &Party,
+        id: UploadId,
+        name: &str,
+    ) -> Result<Receipt, StoreError> {
+        self.shared.check_open()?;
+        let row = self.shared.row(party, id).await?;
+        if row.state != RowState::Finished || row.expires <= now.0 {
+            return Err(StoreError::NotFound);
+        }
+        self.shared.rename_file(row, name).await
+    }
+
+    /// Removes unfinished uploads that nobody has sent to for long, and deleted files whose grace
+    /// is over; never a file that nobody deleted.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] of the first thing that could not be removed; the next sweep tries again.
+    pub async fn sweep(&self, now: Millis) -> Result<SweepReport, StoreError> {
+        let mut report = SweepReport::default();
+        loop {
+            let rows = self.shared.catalog.expired(now.0, SWEEP).await?;
+            let mut removed = 0;
+            for row in &rows {
+                match row.state {
+                    RowState::Unfinished if !self.shared.is_leased(row.id) => {
+                        self.shared.remove_unfinished(row.id).await?;
+                        report.expired += 1;
+                    }
+                    RowState::Hidden => {
+                        self.shared.remove_file(row).await?;
+                        report.deleted += 1;
+                    }
+                    _ => continue,
+                }
+                removed += 1;
+            }
+            if removed == 0 || rows.len() < SWEEP as usize {
+                return Ok(report);
+            }
+        }
+    }
+}
+
+impl Shared {
+    async fn rows_of(
+        &self,
+        party: &Party,
+        ids: &[UploadId],
+    ) -> Result<std::collections::HashMap<UploadId, Row>, StoreError> {
+        self.check_open()?;
+        let max = u64::from(self.config.limits.batch);
+        if ids.len() as u64 > max {
+            return Err(StoreError::TooMany {
+                what: "ids in one call",
+                max,
+            });
+        }
+        let rows = self.catalog.get(ids.to_vec()).await?;
+        Ok(rows
+            .into_iter()
+            .filter(|row| row.owner == party.owner)
+            .map(|row| (row.id, row))
+            .collect())
+    }
+
+    async fn delete(self: &Arc<Self>, now: Millis, row: &Row) -> Result<DeleteResult, StoreError> {
+        let result = match row.state {
+            RowState::Unfinished | RowState::Publishing => {
+                self.remove_unfinished(row.id).await?;
+                // The last chunk may have finished it meanwhile: then it is a file, and hidden.
+                let left = self.catalog.get(vec![row.id]).await?.pop();
+                match left.map(|row| row.state) {
+                    None => DeleteResult::Deleted,
+                    Some(RowState::Finished) => self.hide(now, row.id).await?,
+                    Some(_) => {
+                        return Err(StoreError::InFlight {
+                            retry_after_ms: 200,
+                        });
+                    }
+                }
+            }
+            RowState::Finished => self.hide(now, row.id).await?,
+            RowState::Hidden if row.expires <= now.0 => DeleteResult::Deleted,
+            RowState::Hidden => DeleteResult::Deleting { until: row.expires },
+        };
+        let _ = self.changes.send(Change::Changed {
+            owner: row.owner.clone(),
+            id: row.id,
+        });
+        Ok(result)
+    }
+
+    async fn hide(&self, now: Millis, id: UploadId) -> Result<DeleteResult, StoreError> {
+        let until = now.plus(self.config.delete_grace_ms).0;
+        match self.catalog.apply(Command::Hide { id, until }).await? {
+            Outcome::NotDone => Ok(DeleteResult::Deleted),
+            _ => Ok(DeleteResult::Deleting { until }),
+        }
+    }
+
+    async fn restore(&self, now: Millis, row: &Row) -> Result<DeleteResult, StoreError> {
+        match row.state {
+            RowState::Finished => Ok(DeleteResult::Restored {
+                receipt: row.receipt(),
+            }),
+            RowState::Hidden if row.expires > now.0 => {
+                if let Outcome::NotDone = self.catalog.apply(Command::Unhide { id: row.id }).await?
+                {
+                    return Err(StoreError::NotFound);
+                }
+                let _ = self.changes.send(Change::Changed {
+                    owner: row.owner.clone(),
+                    id: row.id,
+                });
+                Ok(DeleteResult::Restored {
+                    receipt: row.receipt(),
+                })
+            }
+            _ => Err(StoreError::NotFound),
+        }
+    }
+
+    /// Ends an unfinished upload for all who write it, then removes it and its bytes.
+    pub(crate) async fn remove_unfinished(&self, id: UploadId) -> Result<(), StoreError> {
+        if let Some(active) = self.remembered(id) {
+            // Whoever publishes it is let finish: then there is nothing unfinished to remove.
+            active
+                .wait(|inner| (!inner.is_publishing).then_some(()))
+                .await;
+            active.end().await;
+            self.forget(id);
+        }
+        match self.catalog.get(vec![id]).await?.pop().map(|row| row.state) {
+            Some(RowState::Unfinished) => {}
+            _ => return Ok(()),
+        }
+        // The row first: bytes without a row are found and removed at the next start, while a row
+        // without bytes would claim what is not there.
+        self.catalog.apply(Command::Remove { id }).await?;
+        let backend = Arc::clone(&self.backend);
+        self.run("removing an upload", move || backend.clear(id, true))
+            .await
+    }
+
+    async fn remove_file(&self, row: &Row) -> Result<(), StoreError> {
+        let (backend, place) = (
+            Arc::clone(&self.backend),
+            layout::place(&row.owner, &row.stored_as),
+        );
+        self.run("removing a file", move || backend.remove(&place))
+            .await?;
+        self.catalog.apply(Command::Remove { id: row.id }).await?;
+        Ok(())
+    }
+
+    async fn rename_file(
+        self: &Arc<Self>,
+        mut row: Row,
+        name: &str,
+    ) -> Result<Receipt, StoreError> {
+        let path = RelativePath::new(&row.folder, name)?;
+        // The folder on disk may have a number that the picked one has not.
+        let folder = row
+            .stored_as
+            .rsplit_once('/')
+            .map(|(folder, _)| folder.to_owned());
+        let spelt = layout::spelled(&RelativePath::new("", path.name())?);
+        let wanted = folder.map_or(spelt.clone(), |folder| format!("{folder}/{spelt}"));
+        let from = layout::place(&row.owner, &row.stored_as);
+        for n in 1..MAX_TRIES {
+            let stored_as = layout::numbered(&wanted, n);
+            let command = Command::Move {
+                id: row.id,
+                name: name.to_owned(),
+                path_key: layout::key(&stored_as),
+                stored_as: stored_as.clone(),
+            };
+            if stored_as != row.stored_as {
+                let (backend, from, to) = (
+                    Arc::clone(&self.backend),
+                    from.clone(),
+                    layout::place(&row.owner, &stored_as),
+                );
+                if !self
+                    .run("renaming a file", move || backend.rename(&from, &to))
+                    .await?
+                {
+                    continue;
+                }
+            }
+            if let Outcome::Done = self.catalog.apply(command).await? {
+                row.name = name.to_owned();
+                row.stored_as = stored_as;
+                let _ = self.changes.send(Change::Changed {
+                    owner: row.owner.clone(),
+                    id: row.id,
+                });
+                return Ok(row.receipt());
+            }
+            // The catalog keeps the name for a file it knows: the bytes go back.
+            let (backend, from, to) = (
+                Arc::clone(&self.backend),
+                layout::place(&row.owner, &stored_as),
+                from.clone(),
+            );
+            self.run("renaming a file back", move || backend.rename(&from, &to))
+                .await?;
+        }
+        Err(StoreError::Invalid("no free name was found for this file"))
+    }
+
+    /// Removes bytes that no row knows: what a process left that died between the two.
+    pub(crate) async fn remove_orphans(&self) -> Result<u64, StoreError> {
+        let backend = Arc::clone(&self.backend);
+        let ids = self.run("listing uploads", move || backend.list()).await?;
+        let mut removed = 0;
+        for ids in ids.chunks(SWEEP as usize) {
+            let known = self.catalog.get(ids.to_vec()).await?;
+            for id in ids
+                .iter()
+                .copied()
+                .filter(|id| !known.iter().any(|row| row.id == *id))
+            {
+                let backend = Arc::clone(&self.backend);
+                self.run("removing an upload that is in no catalog", move || {
+                    backend.clear(id, true)
+                })
+                .await?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
+    }
+}

@@ -1,0 +1,290 @@
+//! The backend on a disk. The only place that renames, and never over a file.
+//!
+//! ```text
+//! incoming/ab/ab…       bytes of an unfinished upload, each chunk where it belongs
+//! incoming/ab/ab….sums  checksums of its acknowledged chunks, 32 bytes at index × 32
+//! incoming/ab/ab….ranges  byte ranges of uploads that are not cut into chunks
+//! files/…, visitors/…   finished files
+//! ```
+
+use std::{
+    io,
+    sync::{Arc, OnceLock},
+};
+
+use hoist_protocol::UploadId;
+
+use super::{Disk, DiskFile, Open, layout};
+use crate::backend::{Backend, Incoming, Stored};
+
+#[derive(Debug)]
+pub(crate) struct DiskBackend {
+    disk: Arc<dyn Disk>,
+}
+
+/// An error that means *not there*, for a place or one of the folders above it.
+fn is_missing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
+}
+
+impl DiskBackend {
+    pub(crate) fn new(disk: Arc<dyn Disk>) -> Self {
+        Self { disk }
+    }
+
+    /// Makes the folders above a place; what is there already is fine if it is a folder.
+    fn make_parents(&self, place: &str) -> io::Result<()> {
+        let Some((parent, _)) = place.rsplit_once('/') else {
+            return Ok(());
+        };
+        match self.disk.make_folder(parent) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                if self.disk.is_folder(parent)? {
+                    Ok(())
+                } else {
+                    Err(io::ErrorKind::NotADirectory.into())
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.make_parents(parent)?;
+                match self.disk.make_folder(parent) {
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+                    done => done,
+                }
+            }
+            done => done,
+        }
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<bool> {
+        self.make_parents(to)?;
+        match self.disk.rename_noreplace(from, to) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            done => done.map(|()| true),
+        }
+    }
+
+    fn upload(&self, id: UploadId, bytes: Arc<dyn DiskFile>) -> Arc<dyn Incoming> {
+        Arc::new(DiskIncoming {
+            disk: Arc::clone(&self.disk),
+            path: layout::incoming(id),
+            bytes,
+            sums: OnceLock::new(),
+            ranges: OnceLock::new(),
+        })
+    }
+}
+
+impl Backend for DiskBackend {
+    fn blocks(&self) -> bool {
+        true
+    }
+
+    fn begin(&self, id: UploadId) -> io::Result<Arc<dyn Incoming>> {
+        let path = layout::incoming(id);
+        let bytes = match self.disk.open(&path, Open::Create) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.make_parents(&path)?;
+                self.disk.open(&path, Open::Create)?
+            }
+            opened => opened?,
+        };
+        Ok(self.upload(id, bytes))
+    }
+
+    fn incoming(&self, id: UploadId) -> io::Result<Option<Arc<dyn Incoming>>> {
+        match self.disk.open(&layout::incoming(id), Open::Write) {
+            Err(error) if is_missing(&error) => Ok(None),
+            opened => opened.map(|bytes| Some(self.upload(id, bytes))),
+        }
+    }
+
+    fn publish(&self, id: UploadId, place: &str, last_modified: Option<i64>) -> io::Result<bool> {
+        let path = layout::incoming(id);
+        if let Some(time) = last_modified {
+            // A time that the file system cannot hold is no reason to lose the file.
+            let _ = self.disk.open(&path, Open::Write)?.set_modified(time);
+        }
+        self.rename(&path, place)
+    }
+
+    fn make_folder(&self, place: &str) -> io::Result<bool> {
+        self.make_parents(place)?;
+        match self.disk.make_folder(place) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                self.disk.is_folder(place)
+            }
+            done => done.map(|()| true),
+        }
+    }
+
+    fn clear(&self, id: UploadId, all: bool) -> io::Result<()> {
+        let path = layout::incoming(id);
+        let bytes = all.then(|| path.clone());
+        for path in bytes
+            .into_iter()
+            .chain([format!("{path}.sums"), format!("{path}.ranges")])
+        {
+            match self.disk.remove(&path) {
+                Err(error) if !is_missing(&error) => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn open(&self, place: &str) -> io::Result<Option<Arc<dyn Stored>>> {
+        match self.disk.open(place, Open::Read) {
+            Err(error) if is_missing(&error) => Ok(None),
+            opened => opened.map(|file| Some(Arc::new(DiskStored(file)) as Arc<dyn Stored>)),
+        }
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<bool> {
+        self.rename(from, to)
+    }
+
+    fn remove(&self, place: &str) -> io::Result<()> {
+        match self.disk.remove(place) {
+            Err(error)
+                if is_missing(&error) || error.kind() == io::ErrorKind::DirectoryNotEmpty =>
+            {
+                Ok(())
+            }
+            done => done,
+        }
+    }
+
+    fn list(&self) -> io::Result<Vec<UploadId>> {
+        let mut found = Vec::new();
+        for folder in self.disk.list("incoming").or_else(|error| {
+            if is_missing(&error) {
+                Ok(vec![])
+            } else {
+                Err(error)
+            }
+        })? {
+            let names = self.disk.list(&format!("incoming/{folder}"))?;
+            found.extend(
+                names
+                    .iter()
+                    .filter_map(|name| name.parse::<UploadId>().ok()),
+            );
+        }
+        Ok(found)
+    }
+
+    fn free(&self) -> io::Result<u64> {
+        self.disk.free()
+    }
+}
+
+/// The two side files are opened when they are first needed: an upload of ranges has no checksums,
+/// and one of chunks no ranges.
+#[derive(Debug)]
+struct DiskIncoming {
+    disk: Arc<dyn Disk>,
+    path: String,
+    bytes: Arc<dyn DiskFile>,
+    sums: OnceLock<Arc<dyn DiskFile>>,
+    ranges: OnceLock<Arc<dyn DiskFile>>,
+}
+
+impl DiskIncoming {
+    fn side(
+        &self,
+        cell: &OnceLock<Arc<dyn DiskFile>>,
+        kind: &str,
+        how: Open,
+    ) -> io::Result<Option<Arc<dyn DiskFile>>> {
+        if let Some(file) = cell.get() {
+            return Ok(Some(Arc::clone(file)));
+        }
+        match self.disk.open(&format!("{}.{kind}", self.path), how) {
+            Err(error) if is_missing(&error) && how != Open::Create => Ok(None),
+            // Two that open it at once keep one; both are the same file.
+            opened => opened.map(|file| Some(Arc::clone(cell.get_or_init(|| file)))),
+        }
+    }
+}
+
+impl Incoming for DiskIncoming {
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.bytes.write_at(offset, bytes)
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        self.bytes.read_at(offset, buffer)
+    }
+
+    fn allocate(&self, offset: u64, length: u64) -> io::Result<()> {
+        self.bytes.allocate(offset, length)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        self.bytes.len()
+    }
+
+    fn truncate(&self, length: u64) -> io::Result<()> {
+        self.bytes.truncate(length)
+    }
+
+    fn write_sum(&self, index: u32, sum: &[u8; 32]) -> io::Result<()> {
+        let file = self
+            .side(&self.sums, "sums", Open::Create)?
+            .ok_or(io::ErrorKind::NotFound)?;
+        file.write_at(u64::from(index) * 32, sum)
+    }
+
+    fn read_sums(&self, from: u32, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.side(&self.sums, "sums", Open::Write)? {
+            Some(file) => file.read_at(u64::from(from) * 32, buffer),
+            None => Ok(0),
+        }
+    }
+
+    fn add_range(&self, start: u64, end: u64) -> io::Result<()> {
+        let file = self
+            .side(&self.ranges, "ranges", Open::Create)?
+            .ok_or(io::ErrorKind::NotFound)?;
+        let mut entry = [0; 16];
+        let (first, second) = entry.split_at_mut(8);
+        first.copy_from_slice(&start.to_be_bytes());
+        second.copy_from_slice(&end.to_be_bytes());
+        // A torn entry at the end is overwritten: whole entries only.
+        file.write_at(file.len()? / 16 * 16, &entry)
+    }
+
+    fn ranges(&self) -> io::Result<Vec<(u64, u64)>> {
+        let Some(file) = self.side(&self.ranges, "ranges", Open::Write)? else {
+            return Ok(Vec::new());
+        };
+        let mut bytes = vec![0; usize::try_from(file.len()?).map_err(io::Error::other)?];
+        let length = file.read_at(0, &mut bytes)?;
+        bytes.truncate(length);
+        let number = |part: &[u8]| part.try_into().map_or(0, u64::from_be_bytes);
+        Ok(bytes
+            .chunks_exact(16)
+            .map(|entry| {
+                let (start, end) = entry.split_at(8);
+                (number(start), number(end))
+            })
+            .collect())
+    }
+}
+
+#[derive(Debug)]
+struct DiskStored(Arc<dyn DiskFile>);
+
+impl Stored for DiskStored {
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read_at(offset, buffer)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        self.0.len()
+    }
+}

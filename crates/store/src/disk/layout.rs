@@ -1,0 +1,165 @@
+//! Names on disk. The only place that turns what a person called a file into a path.
+
+use hoist_protocol::{MAX_NAME_BYTES, RelativePath, UploadId};
+use unicode_normalization::UnicodeNormalization as _;
+
+use crate::Owner;
+
+/// Names that Windows keeps for devices, whatever the extension.
+const DEVICES: [&str; 4] = ["con", "prn", "aux", "nul"];
+
+/// Where the bytes of an unfinished upload lie, below the data folder. Spread over 256 folders:
+/// threads that make files in one folder wait for its lock.
+pub(crate) fn incoming(id: UploadId) -> String {
+    let name = id.to_string();
+    format!("incoming/{}/{name}", name.get(..2).unwrap_or_default())
+}
+
+/// The folder of an owner's files, below the data folder.
+pub(crate) fn owner_folder(owner: &Owner) -> String {
+    if *owner == Owner::shared() {
+        "files".to_owned()
+    } else {
+        format!("visitors/{owner}")
+    }
+}
+
+/// Where something stored as `stored_as` lies, below the data folder.
+pub(crate) fn place(owner: &Owner, stored_as: &str) -> String {
+    format!("{}/{stored_as}", owner_folder(owner))
+}
+
+/// Spells a path so that every system can hold it; the same path if it can already.
+///
+/// Control characters and `<>:"|?*\` become `_`, dots and spaces at the end of a component too,
+/// and a device name gets a `_` before it. Scripts, emoji and both Unicode forms of an accent stay.
+pub(crate) fn spelled(path: &RelativePath) -> String {
+    path.components()
+        .map(component)
+        .collect::<Vec<_>>()
+        .join("/")
+}
+
+fn component(name: &str) -> String {
+    let mut spelt: String = name
+        .chars()
+        .map(|c| {
+            if c.is_control() || r#"<>:"|?*\"#.contains(c) {
+                '_'
+            } else {
+                c
+            }
+        })
+        .collect();
+    let kept = spelt.trim_end_matches(['.', ' ']).len();
+    let ends = spelt.len() - kept;
+    if ends > 0 {
+        spelt.truncate(kept);
+        spelt.extend(std::iter::repeat_n('_', ends));
+    }
+    let stem = spelt
+        .split('.')
+        .next()
+        .unwrap_or_default()
+        .trim_end()
+        .to_lowercase();
+    let numbered = |prefix: &str| {
+        stem.strip_prefix(prefix).is_some_and(|rest| {
+            let mut rest = rest.chars();
+            rest.next()
+                .is_some_and(|c| c.is_ascii_digit() || "¹²³".contains(c))
+                && rest.next().is_none()
+        })
+    };
+    if DEVICES.contains(&stem.as_str()) || numbered("com") || numbered("lpt") {
+        spelt.insert(0, '_');
+        while spelt.len() > MAX_NAME_BYTES {
+            spelt.pop();
+        }
+    }
+    spelt
+}
+
+/// What two paths have in common if some file system takes them for one: case-folded, NFC.
+pub(crate) fn key(stored_as: &str) -> String {
+    // Upper then lower folds what has no lower case of its own, such as ß and ſ.
+    stored_as
+        .nfc()
+        .collect::<String>()
+        .to_uppercase()
+        .to_lowercase()
+        .nfc()
+        .collect()
+}
+
+/// The `n`-th name to try for a path: itself, then `name (2).ext`, `name (3).ext` …
+pub(crate) fn numbered(stored_as: &str, n: u32) -> String {
+    if n <= 1 {
+        return stored_as.to_owned();
+    }
+    let (folder, name) = stored_as
+        .rsplit_once('/')
+        .map_or(("", stored_as), |(folder, name)| (folder, name));
+    let dot = name.rfind('.').filter(|dot| *dot > 0).unwrap_or(name.len());
+    let (stem, extension) = name.split_at_checked(dot).unwrap_or((name, ""));
+    let number = format!(" ({n})");
+    let mut stem = stem.to_owned();
+    while !stem.is_empty() && stem.len() + number.len() + extension.len() > MAX_NAME_BYTES {
+        stem.pop();
+    }
+    let slash = if folder.is_empty() { "" } else { "/" };
+    format!("{folder}{slash}{stem}{number}{extension}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_some_system_cannot_hold_are_spelt_otherwise() {
+        let spelt = |folder: &str, name: &str| spelled(&RelativePath::new(folder, name).unwrap());
+        for (name, expected) in [
+            ("a.txt", "a.txt"),
+            ("文件 📷.jpg", "文件 📷.jpg"),
+            ("e\u{301}.txt", "e\u{301}.txt"),
+            ("a:b?.txt", "a_b_.txt"),
+            ("tab\tnew\nline", "tab_new_line"),
+            ("..\\..\\win.ini", ".._.._win.ini"),
+            ("dot.", "dot_"),
+            ("dots. .", "dots___"),
+            ("...", "___"),
+            (".hidden", ".hidden"),
+            ("CON", "_CON"),
+            ("nul.txt", "_nul.txt"),
+            ("com1.log", "_com1.log"),
+            ("COM10", "COM10"),
+            ("lpt²", "_lpt²"),
+            ("console", "console"),
+        ] {
+            assert_eq!(spelt("", name), expected, "{name:?}");
+        }
+        assert_eq!(spelt("aux/b.", "c"), "_aux/b_/c");
+        assert!(spelt("", &format!("con.{}", "x".repeat(251))).len() <= MAX_NAME_BYTES);
+    }
+
+    #[test]
+    fn twins_have_one_key() {
+        assert_eq!(key("É.txt"), key("e\u{301}.TXT"));
+        assert_eq!(key("straße"), key("STRASSE"));
+        assert_eq!(key("Å"), key("\u{212b}"));
+        assert_ne!(key("a"), key("b"));
+    }
+
+    #[test]
+    fn numbers_go_before_the_extension_and_fit() {
+        assert_eq!(numbered("a/b.tar.gz", 1), "a/b.tar.gz");
+        assert_eq!(numbered("a/b.tar.gz", 2), "a/b.tar (2).gz");
+        assert_eq!(numbered(".hidden", 3), ".hidden (3)");
+        assert_eq!(numbered("a.b/c", 2), "a.b/c (2)");
+        let long = numbered(&format!("{}.jpg", "é".repeat(125)), 12);
+        assert!(
+            long.len() <= MAX_NAME_BYTES && long.ends_with(" (12).jpg"),
+            "{long}"
+        );
+    }
+}

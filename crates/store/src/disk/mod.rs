@@ -1,0 +1,63 @@
+//! Files and folders. Everything the store does to a disk goes through [`Disk`], about a dozen
+//! operations, so that tests can count, cut and fail each one.
+
+mod backend;
+pub(crate) mod layout;
+mod real;
+
+use std::{fmt::Debug, io, sync::Arc};
+
+pub(crate) use backend::DiskBackend;
+pub(crate) use real::RealDisk;
+
+/// What a file is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Open {
+    /// Reading what is there.
+    Read,
+    /// Reading and writing what is there.
+    Write,
+    /// Reading and writing, made if it is not there.
+    Create,
+}
+
+/// A folder of files. Paths are relative to it, made by [`layout`], and never leave it: not
+/// through `..` and not through a symlink that somebody planted.
+pub(crate) trait Disk: Debug + Send + Sync {
+    /// Opens a file; folders and anything that is no regular file are errors.
+    fn open(&self, path: &str, how: Open) -> io::Result<Arc<dyn DiskFile>>;
+    /// Makes one folder; `AlreadyExists` if something lies there.
+    fn make_folder(&self, path: &str) -> io::Result<()>;
+    /// Whether a folder lies there; `false` if nothing or something else does.
+    fn is_folder(&self, path: &str) -> io::Result<bool>;
+    /// Gives a file another place; `AlreadyExists` if something lies there. Never replaces.
+    fn rename_noreplace(&self, from: &str, to: &str) -> io::Result<()>;
+    /// Removes a file or an empty folder.
+    fn remove(&self, path: &str) -> io::Result<()>;
+    /// The names in a folder.
+    fn list(&self, path: &str) -> io::Result<Vec<String>>;
+    /// Makes the entries of a folder durable.
+    fn sync_folder(&self, path: &str) -> io::Result<()>;
+    /// Makes everything on the file system durable.
+    fn sync_all(&self) -> io::Result<()>;
+    /// Bytes that are free.
+    fn free(&self) -> io::Result<u64>;
+}
+
+/// A file, open. Offsets and lengths are bytes.
+pub(crate) trait DiskFile: Debug + Send + Sync {
+    /// Writes all bytes.
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;
+    /// Reads until the buffer is full or the file ends.
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
+    /// Reserves room without changing the size; does nothing where that does not help.
+    fn allocate(&self, offset: u64, length: u64) -> io::Result<()>;
+    /// Its size.
+    fn len(&self) -> io::Result<u64>;
+    /// Cuts or extends it.
+    fn truncate(&self, length: u64) -> io::Result<()>;
+    /// Sets when it was last modified, in milliseconds since the epoch.
+    fn set_modified(&self, time: i64) -> io::Result<()>;
+    /// Makes its bytes durable.
+    fn sync_data(&self) -> io::Result<()>;
+}

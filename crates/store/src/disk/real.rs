@@ -1,0 +1,241 @@
+//! The operating system's files.
+
+use std::{
+    fs::File,
+    io,
+    os::unix::fs::FileExt as _,
+    path::Path,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use rustix::{
+    fd::{AsFd, OwnedFd},
+    fs::{
+        AtFlags, CWD, FallocateFlags, FileType, Mode, OFlags, RenameFlags, ResolveFlags, fallocate,
+        fstat, fstatfs, fstatvfs, linkat, mkdirat, openat, openat2, renameat_with, unlinkat,
+    },
+    io::Errno,
+};
+
+use super::{Disk, DiskFile, Open};
+
+/// `f_type` of a file system in memory (`statfs(2)`).
+const TMPFS: i64 = 0x0102_1994;
+
+/// A folder of the operating system, held by its descriptor.
+#[derive(Debug)]
+pub(crate) struct RealDisk {
+    root: OwnedFd,
+    is_in_memory: bool,
+}
+
+impl RealDisk {
+    /// Opens a folder that is there.
+    pub(crate) fn open(folder: &Path) -> io::Result<Self> {
+        let root = openat(
+            CWD,
+            folder,
+            OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC,
+            Mode::empty(),
+        )?;
+        // The type of f_type differs between systems; the constant fits all.
+        #[allow(clippy::unnecessary_cast, clippy::cast_lossless)]
+        let is_in_memory = fstatfs(&root)?.f_type as i64 == TMPFS;
+        Ok(Self { root, is_in_memory })
+    }
+
+    /// Opens beneath the root and without following any symlink.
+    fn beneath(&self, path: &str, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
+        let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let resolve =
+            ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        let path = if path.is_empty() { "." } else { path };
+        // EAGAIN: somebody renamed at the same time and the kernel could not be sure (openat2(2)).
+        for _ in 0..16 {
+            match openat2(&self.root, path, flags, mode, resolve) {
+                Err(Errno::AGAIN) => {}
+                Err(Errno::NOSYS | Errno::PERM) => return self.step_by_step(path, flags, mode),
+                opened => return Ok(opened?),
+            }
+        }
+        self.step_by_step(path, flags, mode)
+    }
+
+    /// The same for kernels and sandboxes without `openat2`: one component at a time.
+    fn step_by_step(&self, path: &str, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
+        let (parents, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let mut at = self.root.try_clone()?;
+        for component in parents.split('/').filter(|component| !component.is_empty()) {
+            let folder = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            at = openat(&at, component, folder, Mode::empty())?;
+        }
+        Ok(openat(&at, name, flags, mode)?)
+    }
+
+    /// The folder that holds a path, and the path's last component.
+    fn parent<'a>(&self, path: &'a str) -> io::Result<(OwnedFd, &'a str)> {
+        let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
+        Ok((
+            self.beneath(parent, OFlags::DIRECTORY | OFlags::RDONLY, Mode::empty())?,
+            name,
+        ))
+    }
+}
+
+impl Disk for RealDisk {
+    fn open(&self, path: &str, how: Open) -> io::Result<Arc<dyn DiskFile>> {
+        // NONBLOCK: opening a planted FIFO must not wait for its other end.
+        let flags = OFlags::NONBLOCK
+            | match how {
+                Open::Read => OFlags::RDONLY,
+                Open::Write => OFlags::RDWR,
+                Open::Create => OFlags::RDWR | OFlags::CREATE,
+            };
+        let mode = if how == Open::Create {
+            Mode::from_raw_mode(0o644)
+        } else {
+            Mode::empty()
+        };
+        let file = self.beneath(path, flags, mode)?;
+        if !FileType::from_raw_mode(fstat(&file)?.st_mode).is_file() {
+            return Err(io::Error::other("not a regular file"));
+        }
+        Ok(Arc::new(RealFile {
+            file: File::from(file),
+            is_in_memory: self.is_in_memory,
+        }))
+    }
+
+    fn make_folder(&self, path: &str) -> io::Result<()> {
+        let (parent, name) = self.parent(path)?;
+        Ok(mkdirat(parent, name, Mode::from_raw_mode(0o755))?)
+    }
+
+    fn is_folder(&self, path: &str) -> io::Result<bool> {
+        match self.beneath(path, OFlags::PATH | OFlags::DIRECTORY, Mode::empty()) {
+            Ok(_) => Ok(true),
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                ) =>
+            {
+                Ok(false)
+            }
+            // ELOOP: a symlink, which is no folder of ours.
+            Err(error) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn rename_noreplace(&self, from: &str, to: &str) -> io::Result<()> {
+        let (old_parent, old) = self.parent(from)?;
+        let (new_parent, new) = self.parent(to)?;
+        match renameat_with(&old_parent, old, &new_parent, new, RenameFlags::NOREPLACE) {
+            // File systems without the flag: a link fails if the name is taken.
+            Err(Errno::INVAL | Errno::NOSYS) => {
+                linkat(&old_parent, old, &new_parent, new, AtFlags::empty())?;
+                Ok(unlinkat(&old_parent, old, AtFlags::empty())?)
+            }
+            done => Ok(done?),
+        }
+    }
+
+    fn remove(&self, path: &str) -> io::Result<()> {
+        let (parent, name) = self.parent(path)?;
+        match unlinkat(&parent, name, AtFlags::empty()) {
+            // Linux says EISDIR, POSIX EPERM.
+            Err(Errno::ISDIR | Errno::PERM) => Ok(unlinkat(&parent, name, AtFlags::REMOVEDIR)?),
+            done => Ok(done?),
+        }
+    }
+
+    fn list(&self, path: &str) -> io::Result<Vec<String>> {
+        let folder = self.beneath(path, OFlags::DIRECTORY | OFlags::RDONLY, Mode::empty())?;
+        let mut names = Vec::new();
+        for entry in rustix::fs::Dir::read_from(folder.as_fd())? {
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            if name != "." && name != ".." {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+
+    fn sync_folder(&self, path: &str) -> io::Result<()> {
+        let folder = self.beneath(path, OFlags::DIRECTORY | OFlags::RDONLY, Mode::empty())?;
+        Ok(rustix::fs::fsync(folder)?)
+    }
+
+    fn sync_all(&self) -> io::Result<()> {
+        Ok(rustix::fs::syncfs(&self.root)?)
+    }
+
+    fn free(&self) -> io::Result<u64> {
+        let all = fstatvfs(&self.root)?;
+        Ok(all.f_bavail.saturating_mul(all.f_frsize))
+    }
+}
+
+#[derive(Debug)]
+struct RealFile {
+    file: File,
+    is_in_memory: bool,
+}
+
+impl DiskFile for RealFile {
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all_at(bytes, offset)
+    }
+
+    fn read_at(&self, mut offset: u64, mut buffer: &mut [u8]) -> io::Result<usize> {
+        let wanted = buffer.len();
+        while !buffer.is_empty() {
+            match self.file.read_at(buffer, offset) {
+                Ok(0) => break,
+                Ok(length) => {
+                    offset += length as u64;
+                    buffer = buffer.get_mut(length..).unwrap_or_default();
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(wanted - buffer.len())
+    }
+
+    fn allocate(&self, offset: u64, length: u64) -> io::Result<()> {
+        // In memory it would cost at once what a sparse file never needs.
+        if self.is_in_memory {
+            return Ok(());
+        }
+        match fallocate(&self.file, FallocateFlags::KEEP_SIZE, offset, length) {
+            // Only a full disk matters; elsewhere it is a wish.
+            Err(error @ (Errno::NOSPC | Errno::DQUOT)) => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+
+    fn truncate(&self, length: u64) -> io::Result<()> {
+        self.file.set_len(length)
+    }
+
+    fn set_modified(&self, time: i64) -> io::Result<()> {
+        let span = Duration::from_millis(time.unsigned_abs());
+        let at = if time >= 0 {
+            SystemTime::UNIX_EPOCH.checked_add(span)
+        } else {
+            SystemTime::UNIX_EPOCH.checked_sub(span)
+        };
+        at.map_or(Ok(()), |at| self.file.set_modified(at))
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+}

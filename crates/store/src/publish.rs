@@ -1,0 +1,318 @@
+//! How whole bytes become a file: hash, claim of a place, rename, note that it is done.
+//!
+//! Each step leaves a state from which the next start goes on: a claimed row whose bytes are still
+//! incoming was not renamed, one whose bytes lie at the claimed place was.
+
+use std::{io, sync::Arc};
+
+use hoist_protocol::{
+    Checksum, ChunkHasher, ChunkLayout, Kind, Millis, Receipt, RelativePath, merge_checksums,
+};
+
+use crate::{
+    Change, StoreError,
+    active::Active,
+    backend::{Backend, Incoming},
+    catalog::{Command, Outcome, Row, RowState},
+    disk::layout,
+    store::{Shared, joined},
+};
+
+/// Names that are tried for one file before we give up.
+const MAX_TRIES: u32 = 10_000;
+/// Bytes read at once.
+const READ: usize = 256 << 10;
+
+impl Shared {
+    /// Publishes an upload if every byte has arrived; one does it, all who ask get the receipt.
+    pub(crate) async fn publish_if_whole(
+        self: &Arc<Self>,
+        active: &Arc<Active>,
+        now: Millis,
+    ) -> Result<Option<Receipt>, StoreError> {
+        // Some(true): ours to do. Some(false): nothing to do, or done by another meanwhile.
+        let is_ours = active.wait(|inner| {
+            if inner.is_publishing {
+                return None;
+            }
+            let is_ours = !inner.has_ended && inner.is_whole(active.chunk_size);
+            inner.is_publishing = is_ours;
+            Some(is_ours)
+        });
+        if !is_ours.await {
+            let row = self.catalog.get(vec![active.id]).await?.pop();
+            return Ok(row
+                .filter(|row| row.state == RowState::Finished)
+                .map(|row| row.receipt()));
+        }
+        // In a task of its own: a dropped request must not leave it half done.
+        let (shared, target) = (Arc::clone(self), Arc::clone(active));
+        let published =
+            joined(tokio::spawn(async move { shared.publish(&target, now).await }).await);
+        let result = published.and_then(|result| result);
+        let mut inner = active.lock();
+        inner.is_publishing = false;
+        inner.has_ended |= result.is_ok();
+        drop(inner);
+        active.tell();
+        result.map(Some)
+    }
+
+    async fn publish(
+        self: &Arc<Self>,
+        active: &Arc<Active>,
+        now: Millis,
+    ) -> Result<Receipt, StoreError> {
+        let row = self
+            .catalog
+            .get(vec![active.id])
+            .await?
+            .pop()
+            .ok_or(StoreError::NotFound)?;
+        let row = match row.state {
+            RowState::Unfinished => self.place(active, row).await?,
+            // The process died between claim and note.
+            RowState::Publishing => self.go_on(row).await?,
+            RowState::Finished => return Ok(row.receipt()),
+            RowState::Hidden => return Err(StoreError::NotFound),
+        };
+        if let Outcome::NotDone = self
+            .catalog
+            .apply(Command::Finish {
+                id: row.id,
+                finished: now.0,
+            })
+            .await?
+        {
+            return Err(StoreError::NotFound);
+        }
+        let receipt = Row {
+            state: RowState::Finished,
+            finished: now.0,
+            ..row.clone()
+        }
+        .receipt();
+        let (backend, id) = (Arc::clone(&self.backend), row.id);
+        if let Err(error) = self
+            .run("clearing up", move || backend.clear(id, false))
+            .await
+        {
+            // The file is published; the side files are found at the next start.
+            tracing::warn!(%id, error = &error as &dyn std::error::Error, "side files stay behind");
+        }
+        self.forget(row.id);
+        let _ = self.changes.send(Change::Finished {
+            owner: row.owner,
+            receipt: receipt.clone(),
+        });
+        Ok(receipt)
+    }
+
+    /// Hashes the bytes and gives them the first free name.
+    async fn place(&self, active: &Active, mut row: Row) -> Result<Row, StoreError> {
+        let (size, was_sizeless) = {
+            let inner = active.lock();
+            (inner.size, inner.was_sizeless)
+        };
+        row.size = size;
+        if row.kind == Kind::File {
+            let layout = row
+                .layout()
+                .ok_or(StoreError::Invalid("the size of the upload is not known"))?;
+            let (backend, id) = (Arc::clone(&self.backend), row.id);
+            let hash = self.run("hashing an upload", move || {
+                let incoming = if layout.file_size() == 0 {
+                    backend.begin(id)?
+                } else {
+                    incoming(&*backend, id)?
+                };
+                hash(&*incoming, layout, was_sizeless && layout.count() == 1)
+            });
+            row.hash = Some(hash.await?);
+        }
+        let path = RelativePath::new(&row.folder, &row.name)?;
+        let mut wanted = layout::spelled(&path);
+        let mut n = 1;
+        for _ in 0..MAX_TRIES {
+            row.stored_as = layout::numbered(&wanted, n);
+            row.path_key = layout::key(&row.stored_as);
+            let claim = Command::Claim {
+                id: row.id,
+                stored_as: row.stored_as.clone(),
+                path_key: row.path_key.clone(),
+                hash: row.hash,
+                size: row.size.unwrap_or(0),
+            };
+            if let Outcome::NotDone = self.catalog.apply(claim).await? {
+                // Taken, or the upload is gone.
+                self.catalog
+                    .get(vec![row.id])
+                    .await?
+                    .pop()
+                    .ok_or(StoreError::NotFound)?;
+                n += 1;
+                continue;
+            }
+            match self.rename(&row).await {
+                Ok(true) => return Ok(row),
+                // Something lies there that the catalog does not know.
+                Ok(false) => n += 1,
+                Err(StoreError::Io { source, .. })
+                    if source.kind() == io::ErrorKind::NotADirectory =>
+                {
+                    wanted = self.around_file(&row, &wanted).await?;
+                    n = 1;
+                }
+                Err(error) => {
+                    self.catalog.apply(Command::Unclaim { id: row.id }).await?;
+                    return Err(error);
+                }
+            }
+            self.catalog.apply(Command::Unclaim { id: row.id }).await?;
+        }
+        Err(StoreError::Invalid("no free name was found for this file"))
+    }
+
+    async fn rename(&self, row: &Row) -> Result<bool, StoreError> {
+        let (backend, id, kind, time) = (
+            Arc::clone(&self.backend),
+            row.id,
+            row.kind,
+            row.last_modified,
+        );
+        let place = layout::place(&row.owner, &row.stored_as);
+        self.run("publishing a file", move || match kind {
+            Kind::File => backend.publish(id, &place, time),
+            Kind::Directory => backend.make_folder(&place),
+        })
+        .await
+    }
+
+    /// Where a folder of the path is a file: the same path with that folder's next free number.
+    async fn around_file(&self, row: &Row, wanted: &str) -> Result<String, StoreError> {
+        let (backend, owner, wanted) = (
+            Arc::clone(&self.backend),
+            row.owner.clone(),
+            wanted.to_owned(),
+        );
+        self.run("looking for a folder", move || {
+            for (end, _) in wanted.match_indices('/') {
+                let (folder, rest) = wanted.split_at_checked(end).unwrap_or_default();
+                let is_file = |folder: &str| {
+                    Ok::<_, io::Error>(backend.open(&layout::place(&owner, folder))?.is_some())
+                };
+                if is_file(folder)? {
+                    for n in 2..MAX_TRIES {
+                        let other = layout::numbered(folder, n);
+                        if !is_file(&other)? {
+                            return Ok(format!("{other}{rest}"));
+                        }
+                    }
+                }
+            }
+            Err(io::ErrorKind::NotADirectory.into())
+        })
+        .await
+    }
+
+    /// Goes on where a process died after the claim.
+    async fn go_on(&self, row: Row) -> Result<Row, StoreError> {
+        if row.kind == Kind::File {
+            let (backend, id) = (Arc::clone(&self.backend), row.id);
+            let is_incoming = self
+                .run("looking for an upload", move || {
+                    Ok(backend.incoming(id)?.is_some())
+                })
+                .await?;
+            if !is_incoming {
+                return Ok(row);
+            }
+        }
+        if self.rename(&row).await? {
+            return Ok(row);
+        }
+        // Somebody put something there by hand in between: the next time finds another name.
+        self.catalog.apply(Command::Unclaim { id: row.id }).await?;
+        Err(StoreError::Unavailable)
+    }
+
+    /// Ends what was being published when the process died; called once, before anybody asks.
+    pub(crate) async fn recover(self: &Arc<Self>, now: Millis) -> Result<(), StoreError> {
+        for row in self.catalog.publishing().await? {
+            let active = Arc::new(Active::new(row.id, row.chunk_size, row.size));
+            let id = row.id;
+            if let Err(error) = self.publish(&active, now).await {
+                tracing::warn!(%id, error = &error as &dyn std::error::Error, "an upload could not be published yet");
+            }
+        }
+        Ok(())
+    }
+}
+
+fn incoming(backend: &dyn Backend, id: hoist_protocol::UploadId) -> io::Result<Arc<dyn Incoming>> {
+    backend
+        .incoming(id)?
+        .ok_or_else(|| io::ErrorKind::NotFound.into())
+}
+
+/// The hash of whole bytes: merged from the checksums of the chunks; those that are missing (or
+/// all, if told so) are taken from the bytes.
+fn hash(incoming: &dyn Incoming, layout: ChunkLayout, from_bytes: bool) -> io::Result<Checksum> {
+    let length = incoming.len()?;
+    if length < layout.file_size() {
+        return Err(io::Error::new(
+            io::ErrorKind::UnexpectedEof,
+            "bytes that were acknowledged are not there",
+        ));
+    }
+    if length > layout.file_size() {
+        incoming.truncate(layout.file_size())?;
+    }
+    let mut failed = None;
+    let mut sums = vec![0; 64 << 10];
+    let mut known = 0;
+    let checksums = (0..layout.count()).map_while(|index| {
+        let read = |sums: &mut Vec<u8>, known: &mut usize| -> io::Result<Checksum> {
+            let at = index as usize * 32 % sums.len();
+            if at == 0 {
+                *known = incoming.read_sums(index, sums)?;
+            }
+            let sum = sums
+                .get(at..at + 32)
+                .filter(|_| at + 32 <= *known && !from_bytes);
+            match sum
+                .and_then(|sum| <[u8; 32]>::try_from(sum).ok())
+                .filter(|sum| *sum != [0; 32])
+            {
+                Some(sum) => Ok(Checksum::from_bytes(sum)),
+                None => hash_chunk(incoming, layout, index),
+            }
+        };
+        read(&mut sums, &mut known)
+            .map_err(|error| failed = Some(error))
+            .ok()
+    });
+    let merged = merge_checksums(layout, checksums);
+    match failed {
+        Some(error) => Err(error),
+        None => merged.map_err(io::Error::other),
+    }
+}
+
+fn hash_chunk(incoming: &dyn Incoming, layout: ChunkLayout, index: u32) -> io::Result<Checksum> {
+    let range = layout.range(index).ok_or(io::ErrorKind::InvalidInput)?;
+    let mut hasher = ChunkHasher::new(layout, index).map_err(io::Error::other)?;
+    let mut buffer = vec![0; READ];
+    while hasher.left() > 0 {
+        let wanted = usize::try_from(hasher.left()).unwrap_or(READ).min(READ);
+        let part = buffer.get_mut(..wanted).unwrap_or_default();
+        let length = incoming.read_at(range.end - hasher.left(), part)?;
+        if length == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        hasher
+            .update(buffer.get(..length).unwrap_or_default())
+            .map_err(io::Error::other)?;
+    }
+    hasher.finish().map_err(io::Error::other)
+}
