@@ -81,7 +81,7 @@ impl ApiError {
 
     /// What travels; logs the error, so it is called once per error.
     #[must_use]
-    pub(crate) fn into_body(self) -> ErrorBody {
+    pub fn into_body(self) -> ErrorBody {
         if self.code == ErrorCode::Internal {
             tracing::error!(code = %self.code, cause = %self.chain(), "{}", self.message);
         } else {
