@@ -287,12 +287,4 @@ impl Engine {
         file.stage = Stage::Done(Box::new(receipt));
         file
     }
-
-    /// Stops all that goes on for a file: sets, timers, reads, buffers. Packs are looked at later.
-    pub(crate) fn let_go(&mut self, key: FileKey) {
-        self.queue.rest(key);
-        self.drop_work(key);
-        self.clear_timer(key);
-        self.recheck_packs = true;
-    }
 }

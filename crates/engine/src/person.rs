@@ -1,6 +1,7 @@
-//! What the person wants: pause, resume, try again, decide.
+//! What the person wants: pause, resume, try again, decide; and what the browser knows of the
+//! network.
 
-use hoist_protocol::OnConflict;
+use hoist_protocol::{Millis, OnConflict, PauseReason};
 
 use crate::{
     Engine, FileKey, Notice, Picked,
@@ -182,6 +183,40 @@ impl Engine {
         });
         if can {
             self.hide(key);
+        }
+    }
+
+    pub(crate) fn on_network(&mut self, online: bool) {
+        if self.holds.is_offline != online {
+            return;
+        }
+        if !online {
+            self.holds.hold(PauseReason::Offline, Millis(0));
+            self.recheck_packs = true;
+            return;
+        }
+        self.holds.is_offline = false;
+        self.try_now();
+    }
+
+    pub(crate) fn on_signed_in(&mut self) {
+        self.holds.sign_in = false;
+        self.try_now();
+    }
+
+    /// Ends all waits that were for the network, because there is reason for hope.
+    pub(crate) fn try_now(&mut self) {
+        self.control.end();
+        self.bytes.end();
+        let waiting: Vec<FileKey> = self.queue.timers.iter().map(|&(_, key)| key).collect();
+        for key in waiting {
+            if self
+                .file(key)
+                .is_some_and(|file| file.is_under_way() && !file.is_full)
+            {
+                self.clear_timer(key);
+                self.wake(key);
+            }
         }
     }
 }

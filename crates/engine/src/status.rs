@@ -1,15 +1,13 @@
 //! The truth about uploads: asked after every doubt, before another byte travels.
 
-use hoist_protocol::{
-    ErrorBody, FileState, Receipt, StatusRequest, StatusResponse, UploadId, UploadStatus,
-};
+use hoist_protocol::{ErrorBody, StatusRequest, StatusResponse, UploadId, UploadStatus};
 
 use crate::{
-    Action, Engine, Failure, FileKey, Notice, RequestId,
-    file::{File, Stage},
+    Action, Engine, Failure, FileKey, RequestId,
+    file::File,
     queue::candidates,
     request::Request,
-    retry::{Verdict, classify, classify_body, delay, is_about_content},
+    retry::{Verdict, classify, classify_body, is_about_content},
     transfer::{Need, Transfer},
     words,
 };
@@ -187,171 +185,6 @@ impl Engine {
             Verdict::Retry { after_ms } => self.rest_for(key, after_ms),
             Verdict::GiveUp { code, words } => self.fail(key, code, words),
             Verdict::Resync | Verdict::Smaller { .. } | Verdict::Probe => self.rest_for(key, 0),
-        }
-    }
-
-    /// Creates an upload anew, once; then only after an acknowledged chunk.
-    pub(crate) fn recreate(&mut self, key: FileKey) {
-        let Some(file) = self.file(key) else { return };
-        if file.is_recreated {
-            return self.fail(key, None, words::LOST.to_owned());
-        }
-        self.reset(key);
-        self.snapshot.update(key, |file| file.is_recreated = true);
-        self.notify(Notice::Retry(key));
-        self.wake(key);
-    }
-
-    /// The server has published the file.
-    ///
-    /// If this page has not sent and compared every chunk, somebody else finished it: then the hash
-    /// of the whole is compared before the row says so.
-    pub(crate) fn finish(&mut self, key: FileKey, receipt: Receipt) {
-        let Some(file) = self.file(key).filter(|file| file.is_active()) else {
-            return;
-        };
-        if receipt.size != file.size {
-            return self.fail(key, None, words::NONSENSE.to_owned());
-        }
-        let is_known = file
-            .transfer
-            .as_ref()
-            .is_none_or(|transfer| transfer.has_all() && transfer.is_verified());
-        if is_known || receipt.hash.is_none() {
-            return self.settle_finished(key, receipt, false);
-        }
-        self.drop_work(key);
-        self.transfer(key, |transfer| {
-            transfer.need = Need::Nothing;
-            transfer.is_asked = false;
-            transfer.begin_whole(receipt);
-        });
-        self.wake(key);
-    }
-
-    /// Gives a file up, with a reason.
-    pub(crate) fn fail(
-        &mut self,
-        key: FileKey,
-        code: Option<hoist_protocol::ErrorCode>,
-        words: String,
-    ) {
-        if !self.file(key).is_some_and(File::is_unsettled) {
-            return;
-        }
-        if self.file(key).is_some_and(|file| file.is_unwanted) {
-            return self.cancelled(key);
-        }
-        self.let_go(key);
-        self.snapshot.update(key, |file| {
-            file.end_transfer();
-            file.stage = Stage::Failed(Box::new((code, words.clone())));
-        });
-        self.notify(Notice::Error { key, code, words });
-    }
-
-    /// The file is not the one whose first part was sent.
-    pub(crate) fn file_changed(&mut self, key: FileKey) {
-        if !self.file(key).is_some_and(File::is_active) {
-            return;
-        }
-        self.let_go(key);
-        self.snapshot.update(key, |file| {
-            file.end_transfer();
-            file.stage = Stage::FileChanged;
-        });
-        self.notify(Notice::Error {
-            key,
-            code: None,
-            words: format!("{}. {}", FileState::FileChanged.word(), words::CHANGED),
-        });
-    }
-
-    /// Forgets all that is known of an upload; the file waits to be created.
-    pub(crate) fn reset(&mut self, key: FileKey) {
-        self.let_go(key);
-        if let Some(id) = self.file(key).and_then(|file| file.upload)
-            && self.uploads.get(&id) == Some(&key)
-        {
-            self.uploads.remove(&id);
-        }
-        self.snapshot.update(key, File::start_over);
-    }
-
-    pub(crate) fn transfer<R>(
-        &mut self,
-        key: FileKey,
-        change: impl FnOnce(&mut Transfer) -> R,
-    ) -> Option<R> {
-        self.snapshot
-            .update(key, |file| file.transfer.as_deref_mut().map(change))
-            .flatten()
-    }
-
-    pub(crate) fn read_transfer<R>(
-        &self,
-        key: FileKey,
-        read: impl FnOnce(&Transfer) -> R,
-    ) -> Option<R> {
-        self.file(key)?.transfer.as_deref().map(read)
-    }
-
-    /// Puts a file where it can go on.
-    pub(crate) fn wake(&mut self, key: FileKey) {
-        let Some(file) = self.file(key) else { return };
-        if file.timer.is_some() || file.is_paused {
-            return;
-        }
-        match (&file.stage, &file.transfer) {
-            (Stage::Waiting, _) => {
-                self.queue.to_create.insert(key);
-                self.queue.waiting_since.get_or_insert(self.now);
-            }
-            (Stage::Active, Some(transfer)) if !transfer.is_asked => match transfer.need {
-                Need::Nothing => {
-                    self.queue.ready.insert(key);
-                }
-                Need::Status => {
-                    self.queue.to_ask.insert(key);
-                }
-                Need::Probe => {}
-            },
-            _ => {}
-        }
-    }
-
-    /// This file alone waits: at least so long, and longer with each failure.
-    pub(crate) fn rest_for(&mut self, key: FileKey, after_ms: u64) {
-        self.queue.rest(key);
-        self.drop_work(key);
-        self.clear_timer(key);
-        let failures = self.file(key).map_or(0, |file| file.failures);
-        let wait = delay(failures, self.config.retry, &mut self.rng, after_ms);
-        let at = self.now.plus(wait);
-        self.snapshot.update(key, |file| {
-            file.failures = file.failures.saturating_add(1);
-            file.timer = Some(at);
-        });
-        self.queue.timers.insert((at, key));
-    }
-
-    pub(crate) fn clear_timer(&mut self, key: FileKey) {
-        if let Some(at) = self.file(key).and_then(|file| file.timer) {
-            self.queue.timers.remove(&(at, key));
-            self.snapshot.update(key, |file| file.timer = None);
-        }
-    }
-
-    /// Ends the waits that are over.
-    pub(crate) fn wake_timers(&mut self) {
-        while let Some(&(at, key)) = self.queue.timers.first() {
-            if at > self.now {
-                return;
-            }
-            self.queue.timers.remove(&(at, key));
-            self.snapshot.update(key, |file| file.timer = None);
-            self.bury(key);
-            self.wake(key);
         }
     }
 }
