@@ -1,5 +1,7 @@
 //! Nonsense, a million times: no panic, no growth without bound, sums that stay sums.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use hoist_protocol::{
     ByteRange, Checksum, ChecksumRun, ChunkResult, CreateAnswer, CreateResponse, DeleteResponse,
     DeleteResult, ErrorBody, ErrorCode, GoneUpload, Kind, Limits, Millis, Needed, OnConflict,
@@ -19,6 +21,9 @@ struct Fuzzer {
     keys: u32,
     requests: u64,
     reads: Vec<(FileKey, u32)>,
+    /// Requests that were asked, so that some answers fit.
+    asked: BTreeMap<RequestId, Action>,
+    states: BTreeSet<&'static str>,
     from_callbacks: u64,
 }
 
@@ -215,7 +220,100 @@ impl Fuzzer {
         }
     }
 
+    /// An answer that fits its request, more or less.
+    fn fitting(&mut self) -> Option<Event> {
+        let waiting: Vec<RequestId> = self.asked.keys().copied().collect();
+        let last = waiting.len().checked_sub(1)?;
+        let at = usize::try_from(self.up_to(last as u64)).unwrap();
+        let action = self.asked.remove(&waiting[at])?;
+        let many = |fuzzer: &mut Self, right: usize| match fuzzer.up_to(30) {
+            0 => right + 1,
+            1 => right.saturating_sub(1),
+            _ => right,
+        };
+        Some(match action {
+            Action::Create { request, body } => Event::Created {
+                request,
+                result: self.result(|fuzzer| CreateResponse {
+                    answers: (0..many(fuzzer, body.files.len()))
+                        .map(|_| fuzzer.create_answer())
+                        .collect(),
+                }),
+            },
+            Action::Status { request, body } => Event::Status {
+                request,
+                result: self.result(|fuzzer| StatusResponse {
+                    uploads: body.ids.iter().map(|&id| fuzzer.status_of(id)).collect(),
+                }),
+            },
+            Action::SendPack {
+                request, manifest, ..
+            } => Event::PackAnswered {
+                request,
+                result: self.result(|fuzzer| PackResponse {
+                    results: (0..many(fuzzer, manifest.chunks.len()))
+                        .map(|_| fuzzer.chunk_result())
+                        .collect(),
+                    receipts: manifest
+                        .chunks
+                        .iter()
+                        .filter(|chunk| chunk.index % 3 == 0)
+                        .map(|chunk| fuzzer.receipt_of(chunk.upload))
+                        .collect(),
+                }),
+            },
+            Action::Delete { request, body } | Action::Restore { request, body } => {
+                Event::Deleted {
+                    request,
+                    result: self.result(|fuzzer| DeleteResponse {
+                        results: (0..many(fuzzer, body.ids.len()))
+                            .map(|_| fuzzer.delete_result())
+                            .collect(),
+                    }),
+                }
+            }
+            _ => return None,
+        })
+    }
+
+    fn receipt_of(&mut self, id: UploadId) -> Receipt {
+        let size = self
+            .engine
+            .uploads
+            .get(&id)
+            .and_then(|&key| Some(self.engine.file(key)?.size));
+        let receipt = self.receipt();
+        Receipt {
+            id,
+            size: size.unwrap_or(receipt.size),
+            ..receipt
+        }
+    }
+
+    fn status_of(&mut self, id: UploadId) -> UploadStatus {
+        match self.status() {
+            UploadStatus::Unfinished(upload) => UploadStatus::Unfinished(Unfinished {
+                id,
+                chunk_size: if self.up_to(9) > 0 {
+                    65_536
+                } else {
+                    upload.chunk_size
+                },
+                ..upload
+            }),
+            UploadStatus::Finished { .. } => UploadStatus::Finished {
+                receipt: self.receipt_of(id),
+            },
+            UploadStatus::Gone(gone) => UploadStatus::Gone(GoneUpload { id, ..gone }),
+        }
+    }
+
     fn event(&mut self) -> Event {
+        if self.up_to(2) == 0
+            && let Some(event) = self.fitting()
+        {
+            return event;
+        }
         match self.up_to(30) {
             0 | 1 => {
                 let key = FileKey(self.keys);
@@ -313,12 +411,18 @@ impl Fuzzer {
         self.engine.handle(Millis(self.now), event);
         let mut depth = 0;
         while let Some(action) = self.engine.next_action() {
-            match action {
+            match action.clone() {
                 Action::Create { request, .. }
                 | Action::Status { request, .. }
                 | Action::SendPack { request, .. }
                 | Action::Delete { request, .. }
-                | Action::Restore { request, .. } => self.requests = request.0,
+                | Action::Restore { request, .. } => {
+                    self.requests = request.0;
+                    self.asked.insert(request, action);
+                }
+                Action::Abort { request } => {
+                    self.asked.remove(&request);
+                }
                 Action::Hash { key, index, .. } => self.reads.push((key, index)),
                 // The host page does something in its callback, before the other actions.
                 Action::Notify(_) if depth < 3 && self.rng.up_to(3) == 0 => {
@@ -357,6 +461,8 @@ fn fuzz(seed: u64, steps: u64) -> Fuzzer {
         keys: 0,
         requests: 0,
         reads: Vec::new(),
+        asked: BTreeMap::new(),
+        states: BTreeSet::new(),
         from_callbacks: 0,
     };
     for step in 0..steps {
@@ -375,6 +481,7 @@ fn fuzz(seed: u64, steps: u64) -> Fuzzer {
                 "seed {seed} step {step}"
             );
             for row in snapshot.rows() {
+                fuzzer.states.insert(row.state.name());
                 assert!(
                     row.shown <= row.acknowledged.saturating_add(row.in_flight),
                     "seed {seed} step {step}: {row:?}"
@@ -393,9 +500,11 @@ fn fuzz(seed: u64, steps: u64) -> Fuzzer {
 #[test]
 fn a_million_random_events_do_no_harm() {
     let mut from_callbacks = 0;
+    let mut states = BTreeSet::new();
     for seed in 0..100 {
         let fuzzer = fuzz(seed, 10_000);
         from_callbacks += fuzzer.from_callbacks;
+        states.extend(fuzzer.states.iter().copied());
         let engine = &fuzzer.engine;
         // What is kept besides the rows is bounded by what the rows can use.
         let files = engine.snapshot.files.len();
@@ -404,6 +513,7 @@ fn a_million_random_events_do_no_harm() {
         assert!(engine.uploads.len() <= 40, "{}", engine.uploads.len());
         assert!(engine.queue.hashed.len() <= 20_000);
     }
+    assert_eq!(states.len(), 15, "all states were reached: {states:?}");
     assert!(
         from_callbacks > 10_000,
         "{from_callbacks} came from callbacks"
