@@ -28,6 +28,8 @@ pub(crate) trait Backend: Debug + Send + Sync {
     fn remove(&self, place: &str) -> io::Result<()>;
     /// The unfinished uploads that have bytes.
     fn list(&self) -> io::Result<Vec<UploadId>>;
+    /// Makes everything durable, at a clean end.
+    fn sync(&self) -> io::Result<()>;
     /// Bytes that are free.
     fn free(&self) -> io::Result<u64>;
 }
@@ -44,7 +46,8 @@ pub(crate) trait Incoming: Debug + Send + Sync {
     fn len(&self) -> io::Result<u64>;
     /// Cuts off what lies beyond.
     fn truncate(&self, length: u64) -> io::Result<()>;
-    /// Records the checksum of a chunk; from then on the chunk is there.
+    /// Records the checksum of a chunk; from then on the chunk is there. Must be indivisible: on a
+    /// disk 32 bytes at a multiple of 32 are, because they lie within one sector.
     fn write_sum(&self, index: u32, sum: &[u8; 32]) -> io::Result<()>;
     /// Reads checksums from chunk `from` on, 32 bytes each, zeros for what is not there.
     fn read_sums(&self, from: u32, buffer: &mut [u8]) -> io::Result<usize>;

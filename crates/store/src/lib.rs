@@ -57,6 +57,8 @@ mod publish;
 mod range;
 mod read;
 mod store;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use std::{path::Path, sync::Arc};
@@ -205,7 +207,7 @@ impl Store {
         }
     }
 
-    /// Stops taking work, and returns when writes that run have returned.
+    /// Stops taking work, waits for writes that run, and makes everything durable.
     ///
     /// # Errors
     ///

@@ -210,6 +210,10 @@ impl Backend for MemoryBackend {
         Ok(lock(&self.all).incoming.keys().copied().collect())
     }
 
+    fn sync(&self) -> io::Result<()> {
+        Ok(())
+    }
+
     fn free(&self) -> io::Result<u64> {
         Ok(1 << 50)
     }

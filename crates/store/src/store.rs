@@ -138,7 +138,9 @@ impl Shared {
         for active in active {
             active.end().await;
         }
-        self.catalog.close().await
+        self.catalog.close().await?;
+        let backend = Arc::clone(&self.backend);
+        self.run("syncing the disk", move || backend.sync()).await
     }
 
     /// Whether an upload is in work now.

@@ -13,6 +13,8 @@ use crate::Owner;
 #[derive(Debug, Default)]
 pub(crate) struct MemoryCatalog {
     rows: Mutex<BTreeMap<UploadId, Row>>,
+    #[cfg(test)]
+    commands: std::sync::atomic::AtomicU64,
 }
 
 type Rows<'a> = MutexGuard<'a, BTreeMap<UploadId, Row>>;
@@ -79,7 +81,15 @@ fn create(rows: &mut BTreeMap<UploadId, Row>, creation: Creation) -> Found {
 }
 
 impl Catalog for MemoryCatalog {
+    #[cfg(test)]
+    fn commands(&self) -> u64 {
+        self.commands.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
     fn apply(&self, command: Command) -> Answer<'_, Outcome> {
+        #[cfg(test)]
+        self.commands
+            .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let mut rows = self.rows();
         let is_taken = |rows: &Rows<'_>, id: UploadId, key: &str| {
             rows.get(&id).is_none_or(|row| {
@@ -117,7 +127,7 @@ impl Catalog for MemoryCatalog {
             }),
             Command::SetSize { id, size } => {
                 change(&mut rows, id, &[RowState::Unfinished], &mut |row| {
-                    row.size = Some(size)
+                    row.size = Some(size);
                 })
             }
             Command::Claim {
@@ -147,7 +157,7 @@ impl Catalog for MemoryCatalog {
                 })
             }
             Command::Unclaim { id } => change(&mut rows, id, &[RowState::Publishing], &mut |row| {
-                row.state = RowState::Unfinished
+                row.state = RowState::Unfinished;
             }),
             Command::Hide { id, until } => {
                 change(&mut rows, id, &[RowState::Finished], &mut |row| {

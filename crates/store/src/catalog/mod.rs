@@ -118,6 +118,9 @@ pub(crate) trait Catalog: Send + Sync + std::fmt::Debug {
     fn expired(&self, now: u64, limit: u32) -> Answer<'_, Vec<Row>>;
     /// Rows that were being published when the process ended.
     fn publishing(&self) -> Answer<'_, Vec<Row>>;
+    /// How many commands there were, for tests.
+    #[cfg(test)]
+    fn commands(&self) -> u64;
     /// Ends all work.
     fn close(&self) -> Answer<'_, ()>;
 }

@@ -208,6 +208,11 @@ async fn run_group<'a>(
 }
 
 impl Catalog for SqliteCatalog {
+    #[cfg(test)]
+    fn commands(&self) -> u64 {
+        0
+    }
+
     fn apply(&self, command: Command) -> Answer<'_, Outcome> {
         Box::pin(async move {
             let (reply, answer) = oneshot::channel();

@@ -177,6 +177,10 @@ impl Backend for DiskBackend {
         Ok(found)
     }
 
+    fn sync(&self) -> io::Result<()> {
+        self.disk.sync_all()
+    }
+
     fn free(&self) -> io::Result<u64> {
         self.disk.free()
     }

@@ -36,8 +36,6 @@ pub(crate) trait Disk: Debug + Send + Sync {
     fn remove(&self, path: &str) -> io::Result<()>;
     /// The names in a folder.
     fn list(&self, path: &str) -> io::Result<Vec<String>>;
-    /// Makes the entries of a folder durable.
-    fn sync_folder(&self, path: &str) -> io::Result<()>;
     /// Makes everything on the file system durable.
     fn sync_all(&self) -> io::Result<()>;
     /// Bytes that are free.
@@ -58,6 +56,4 @@ pub(crate) trait DiskFile: Debug + Send + Sync {
     fn truncate(&self, length: u64) -> io::Result<()>;
     /// Sets when it was last modified, in milliseconds since the epoch.
     fn set_modified(&self, time: i64) -> io::Result<()>;
-    /// Makes its bytes durable.
-    fn sync_data(&self) -> io::Result<()>;
 }

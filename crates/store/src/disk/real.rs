@@ -163,11 +163,6 @@ impl Disk for RealDisk {
         Ok(names)
     }
 
-    fn sync_folder(&self, path: &str) -> io::Result<()> {
-        let folder = self.beneath(path, OFlags::DIRECTORY | OFlags::RDONLY, Mode::empty())?;
-        Ok(rustix::fs::fsync(folder)?)
-    }
-
     fn sync_all(&self) -> io::Result<()> {
         Ok(rustix::fs::syncfs(&self.root)?)
     }
@@ -233,9 +228,5 @@ impl DiskFile for RealFile {
             SystemTime::UNIX_EPOCH.checked_sub(span)
         };
         at.map_or(Ok(()), |at| self.file.set_modified(at))
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        self.file.sync_data()
     }
 }

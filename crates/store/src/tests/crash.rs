@@ -1,0 +1,296 @@
+//! The process dies: at every step of the disk, and for real.
+
+use std::{
+    io,
+    io::{BufRead as _, Write as _},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use hoist_protocol::UploadStatus;
+
+use super::{
+    names::walk,
+    support::{Bench, CHUNK, NOW, bytes, config, file, hash},
+};
+use crate::{
+    Owner, Party, Store,
+    disk::{Disk, DiskFile, Open, RealDisk},
+};
+
+/// A disk that stops for good after so many changes, as if the process had died there.
+#[derive(Debug)]
+struct DyingDisk {
+    real: RealDisk,
+    left: Arc<AtomicU64>,
+}
+
+#[derive(Debug)]
+struct DyingFile(Arc<dyn DiskFile>, Arc<AtomicU64>);
+
+fn step(left: &AtomicU64) -> io::Result<()> {
+    left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+        left.checked_sub(1)
+    })
+    .map(|_| ())
+    .map_err(|_| io::Error::other("the process is dead"))
+}
+
+impl Disk for DyingDisk {
+    fn open(&self, path: &str, how: Open) -> io::Result<Arc<dyn DiskFile>> {
+        if how == Open::Create {
+            step(&self.left)?;
+        }
+        Ok(Arc::new(DyingFile(
+            self.real.open(path, how)?,
+            Arc::clone(&self.left),
+        )))
+    }
+    fn make_folder(&self, path: &str) -> io::Result<()> {
+        step(&self.left)?;
+        self.real.make_folder(path)
+    }
+    fn is_folder(&self, path: &str) -> io::Result<bool> {
+        self.real.is_folder(path)
+    }
+    fn rename_noreplace(&self, from: &str, to: &str) -> io::Result<()> {
+        step(&self.left)?;
+        self.real.rename_noreplace(from, to)
+    }
+    fn remove(&self, path: &str) -> io::Result<()> {
+        step(&self.left)?;
+        self.real.remove(path)
+    }
+    fn list(&self, path: &str) -> io::Result<Vec<String>> {
+        self.real.list(path)
+    }
+    fn sync_all(&self) -> io::Result<()> {
+        self.real.sync_all()
+    }
+    fn free(&self) -> io::Result<u64> {
+        self.real.free()
+    }
+}
+
+impl DiskFile for DyingFile {
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        if let Err(error) = step(&self.1) {
+            // The last write is torn in the middle, unless it lies within one sector: a checksum of
+            // 32 bytes at a multiple of 32 does, and no kernel and no disk splits that.
+            if bytes.len() > 512 {
+                let _ = self.0.write_at(offset, &bytes[..bytes.len() / 2]);
+            }
+            return Err(error);
+        }
+        self.0.write_at(offset, bytes)
+    }
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read_at(offset, buffer)
+    }
+    fn allocate(&self, offset: u64, length: u64) -> io::Result<()> {
+        self.0.allocate(offset, length)
+    }
+    fn len(&self) -> io::Result<u64> {
+        self.0.len()
+    }
+    fn truncate(&self, length: u64) -> io::Result<()> {
+        step(&self.1)?;
+        self.0.truncate(length)
+    }
+    fn set_modified(&self, time: i64) -> io::Result<()> {
+        step(&self.1)?;
+        self.0.set_modified(time)
+    }
+}
+
+/// Sends all chunks of a file until the disk dies; returns those that were acknowledged.
+async fn send_until_dead(bench: &Bench, all: &[u8]) -> Vec<u32> {
+    let Ok(answers) = bench
+        .store
+        .create(NOW, &bench.party, &[file("d/a.bin", all.len() as u64)])
+        .await
+    else {
+        return Vec::new();
+    };
+    let Some(hoist_protocol::CreateAnswer::Needed(needed)) = answers.first() else {
+        return Vec::new();
+    };
+    let mut acknowledged = Vec::new();
+    for index in [2, 0, 3, 1] {
+        if bench.send(needed.id, all, index).await.is_ok() {
+            acknowledged.push(index);
+        }
+    }
+    acknowledged
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_step_is_the_last_no_acknowledged_chunk_is_lost_and_the_upload_goes_on() {
+    let all = bytes(3 * CHUNK + 100, 1);
+    let (mut died, mut steps) = (0, 0);
+    loop {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let left = Arc::new(AtomicU64::new(steps));
+        let real = RealDisk::open(folder.path()).unwrap();
+        let dying = Bench::over(
+            &folder,
+            Arc::new(DyingDisk {
+                real,
+                left: Arc::clone(&left),
+            }),
+        )
+        .await
+        .unwrap();
+        let acknowledged = send_until_dead(&dying, &all).await;
+        let is_dead = left.load(Ordering::SeqCst) == 0;
+        drop(dying);
+
+        let bench = Bench::over(&folder, Arc::new(RealDisk::open(folder.path()).unwrap()))
+            .await
+            .unwrap();
+        match bench.create(file("d/a.bin", all.len() as u64)).await {
+            hoist_protocol::CreateAnswer::Present { receipt } => {
+                assert_eq!(receipt.hash.unwrap().to_string(), hash(&all));
+                assert!(
+                    bench.content(receipt.id).await == all,
+                    "died at step {steps}"
+                );
+            }
+            hoist_protocol::CreateAnswer::Needed(needed) => {
+                let has = |index: u32| {
+                    let start = u64::from(index) * CHUNK;
+                    needed
+                        .received
+                        .iter()
+                        .any(|range| range.start <= start && start < range.end)
+                };
+                assert!(
+                    acknowledged.iter().all(|index| has(*index)),
+                    "died at step {steps}: a chunk was lost"
+                );
+                let mut receipt = None;
+                for index in (0..4).filter(|index| !has(*index)) {
+                    receipt = bench.send(needed.id, &all, index).await.unwrap().receipt;
+                }
+                assert_eq!(
+                    receipt.unwrap().hash.unwrap().to_string(),
+                    hash(&all),
+                    "died at step {steps}"
+                );
+            }
+            other => panic!("died at step {steps}: {other:?}"),
+        }
+        assert_eq!(
+            walk(&folder.path().join("files")).len(),
+            1,
+            "died at step {steps}: one file"
+        );
+        assert!(
+            std::fs::read(folder.path().join("files/d/a.bin")).unwrap() == all,
+            "died at step {steps}"
+        );
+        // What the dead one left beside is gone after the next start.
+        drop(bench);
+        let _again = Bench::over(&folder, Arc::new(RealDisk::open(folder.path()).unwrap()))
+            .await
+            .unwrap();
+        let bytes_left = walk(&folder.path().join("incoming"))
+            .into_iter()
+            .filter(|path| !path.contains('.'))
+            .count();
+        assert_eq!(bytes_left, 0, "died at step {steps}");
+        if !is_dead {
+            break;
+        }
+        died += 1;
+        steps += 1;
+    }
+    assert!(
+        died >= 12,
+        "an upload is at least so many steps, and {died} were cut"
+    );
+}
+
+/// Run as a child by the test below: sends chunk after chunk and says which are acknowledged.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn child_that_is_killed() {
+    let Ok(folder) = std::env::var("HOIST_TEST_CHILD_FOLDER") else {
+        return;
+    };
+    let store = Store::open(folder.as_ref(), config(), NOW).await.unwrap();
+    let bench = Bench {
+        store,
+        party: Party::known(Owner::shared()),
+        folder: None,
+    };
+    let all = bytes(4000 * CHUNK / 10, 2);
+    let needed = bench.needed(file("big.bin", all.len() as u64)).await;
+    let count = (all.len() as u64).div_ceil(CHUNK) as u32;
+    for index in 0..count {
+        bench.send(needed.id, &all, index).await.unwrap();
+        // Not println!: the test harness would keep it.
+        writeln!(io::stdout().lock(), "\nacknowledged {index}").unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_process_loses_no_acknowledged_chunk() {
+    let all = bytes(4000 * CHUNK / 10, 2);
+    for enough in [1, 17, 60] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "tests::crash::child_that_is_killed",
+                "--nocapture",
+                "--test-threads=1",
+            ])
+            .env("HOIST_TEST_CHILD_FOLDER", folder.path())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = io::BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut acknowledged = Vec::new();
+        for line in lines.map_while(Result::ok) {
+            acknowledged.extend(
+                line.strip_prefix("acknowledged ")
+                    .and_then(|index| index.parse::<u32>().ok()),
+            );
+            if acknowledged.len() == enough {
+                child.kill().unwrap();
+            }
+        }
+        child.wait().unwrap();
+        assert!(acknowledged.len() >= enough);
+
+        let store = Store::open(folder.path(), config(), NOW).await.unwrap();
+        let bench = Bench {
+            store,
+            party: Party::known(Owner::shared()),
+            folder: None,
+        };
+        let needed = bench.needed(file("big.bin", all.len() as u64)).await;
+        let received = match bench.status(needed.id).await {
+            UploadStatus::Unfinished(upload) => upload.received,
+            other => panic!("{other:?}"),
+        };
+        let has = |index: u32| {
+            received
+                .iter()
+                .any(|r| r.start <= u64::from(index) * CHUNK && u64::from(index) * CHUNK < r.end)
+        };
+        assert!(acknowledged.iter().all(|index| has(*index)));
+        let mut receipt = None;
+        for index in (0..400).filter(|index| !has(*index)) {
+            receipt = bench
+                .send(needed.id, &all, index)
+                .await
+                .unwrap()
+                .receipt
+                .or(receipt);
+        }
+        assert_eq!(receipt.unwrap().hash.unwrap().to_string(), hash(&all));
+    }
+}

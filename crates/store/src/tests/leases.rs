@@ -1,0 +1,202 @@
+//! Who may write a chunk.
+
+use std::{
+    io,
+    sync::{Arc, Mutex, mpsc},
+};
+
+use hoist_protocol::{Millis, UploadStatus};
+
+use super::{
+    conformance,
+    support::{Bench, CHUNK, NOW, bytes, chunk, file, hash, sender},
+};
+use crate::{
+    StoreError,
+    disk::{Disk, DiskFile, Open, RealDisk},
+};
+
+conformance! {
+    async fn two_senders_do_not_write_one_chunk(bench: Bench) {
+        let all = bytes(2 * CHUNK, 1);
+        let id = bench.needed(file("a", 2 * CHUNK)).await.id;
+        let (claim, part) = chunk(id, &all, 0);
+        let mut first = bench.store.write_chunk(NOW, &bench.party, &sender("one"), 0, &claim).await.unwrap();
+        first.write(NOW, bytes::Bytes::copy_from_slice(&part[..9])).await.unwrap();
+        match bench.send_as("two", 9, &claim, part).await {
+            Err(StoreError::InFlight { retry_after_ms }) => assert!(retry_after_ms > 0),
+            other => panic!("{other:?}"),
+        }
+        assert!(bench.send(id, &all, 1).await.is_ok(), "another chunk is free");
+        first.write(NOW, bytes::Bytes::copy_from_slice(&part[9..])).await.unwrap();
+        assert!(first.finish(NOW).await.unwrap().receipt.is_some());
+    }
+
+    async fn a_sender_that_went_silent_loses_its_lease(bench: Bench) {
+        let all = bytes(CHUNK, 2);
+        let id = bench.needed(file("a", CHUNK)).await.id;
+        let (claim, part) = chunk(id, &all, 0);
+        let mut silent = bench.store.write_chunk(NOW, &bench.party, &sender("one"), 0, &claim).await.unwrap();
+        let later = NOW.plus(10_000);
+        let mut second = bench.store.write_chunk(later, &bench.party, &sender("two"), 0, &claim).await.unwrap();
+        let bytes = bytes::Bytes::copy_from_slice(part);
+        assert!(matches!(silent.write(later, bytes.clone()).await, Err(StoreError::Evicted)));
+        second.write(later, bytes).await.unwrap();
+        drop(silent);
+        assert!(second.finish(later).await.unwrap().receipt.is_some());
+    }
+
+    async fn a_newer_attempt_takes_over_at_once_and_an_older_one_does_not(bench: Bench) {
+        let all = bytes(CHUNK, 3);
+        let id = bench.needed(file("a", CHUNK)).await.id;
+        let (claim, part) = chunk(id, &all, 0);
+        let old = bench.store.write_chunk(NOW, &bench.party, &sender("page"), 4, &claim).await.unwrap();
+        for attempt in [3, 4] {
+            let result = bench.send_as("page", attempt, &claim, part).await;
+            assert!(matches!(result, Err(StoreError::InFlight { .. })), "{attempt}: {result:?}");
+        }
+        assert!(bench.send_as("page", 5, &claim, part).await.unwrap().receipt.is_some());
+        assert!(old.finish(NOW).await.is_err());
+        assert!(bench.content(id).await == all);
+    }
+
+    async fn a_cancelled_upload_takes_no_more_bytes(bench: Bench) {
+        let all = bytes(2 * CHUNK, 4);
+        let id = bench.needed(file("a", 2 * CHUNK)).await.id;
+        let (claim, part) = chunk(id, &all, 0);
+        let mut writer = bench.store.write_chunk(NOW, &bench.party, &sender("page"), 0, &claim).await.unwrap();
+        bench.store.delete(NOW, &bench.party, &[id]).await.unwrap();
+        assert!(writer.write(NOW, bytes::Bytes::copy_from_slice(part)).await.is_err());
+        assert!(matches!(bench.send(id, &all, 0).await, Err(StoreError::NotFound)));
+    }
+}
+
+/// A disk whose next write of bytes waits until it is let go.
+#[derive(Debug)]
+struct SlowDisk {
+    real: RealDisk,
+    gate: Arc<Mutex<Option<Gate>>>,
+}
+
+type Gate = (mpsc::Sender<()>, mpsc::Receiver<()>);
+
+#[derive(Debug)]
+struct SlowFile(Arc<dyn DiskFile>, Arc<Mutex<Option<Gate>>>);
+
+impl Disk for SlowDisk {
+    fn open(&self, path: &str, how: Open) -> io::Result<Arc<dyn DiskFile>> {
+        Ok(Arc::new(SlowFile(
+            self.real.open(path, how)?,
+            Arc::clone(&self.gate),
+        )))
+    }
+    fn make_folder(&self, path: &str) -> io::Result<()> {
+        self.real.make_folder(path)
+    }
+    fn is_folder(&self, path: &str) -> io::Result<bool> {
+        self.real.is_folder(path)
+    }
+    fn rename_noreplace(&self, from: &str, to: &str) -> io::Result<()> {
+        self.real.rename_noreplace(from, to)
+    }
+    fn remove(&self, path: &str) -> io::Result<()> {
+        self.real.remove(path)
+    }
+    fn list(&self, path: &str) -> io::Result<Vec<String>> {
+        self.real.list(path)
+    }
+    fn sync_all(&self) -> io::Result<()> {
+        self.real.sync_all()
+    }
+    fn free(&self) -> io::Result<u64> {
+        self.real.free()
+    }
+}
+
+impl DiskFile for SlowFile {
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let gate = self.1.lock().unwrap().take();
+        if let Some((reached, go_on)) = gate {
+            reached.send(()).unwrap();
+            go_on.recv().unwrap();
+        }
+        self.0.write_at(offset, bytes)
+    }
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read_at(offset, buffer)
+    }
+    fn allocate(&self, offset: u64, length: u64) -> io::Result<()> {
+        self.0.allocate(offset, length)
+    }
+    fn len(&self) -> io::Result<u64> {
+        self.0.len()
+    }
+    fn truncate(&self, length: u64) -> io::Result<()> {
+        self.0.truncate(length)
+    }
+    fn set_modified(&self, time: i64) -> io::Result<()> {
+        self.0.set_modified(time)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lease_passes_on_only_when_the_old_write_has_returned() {
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let gate = Arc::default();
+    let disk = SlowDisk {
+        real: RealDisk::open(folder.path()).unwrap(),
+        gate: Arc::clone(&gate),
+    };
+    let bench = Bench::over(&folder, Arc::new(disk)).await.unwrap();
+    let all = bytes(CHUNK, 5);
+    let id = bench.needed(file("a", CHUNK)).await.id;
+    let (claim, part) = chunk(id, &all, 0);
+    let (claim, part) = (claim, part.to_vec());
+
+    let (reached_send, reached) = mpsc::channel();
+    let (go_on, go_on_recv) = mpsc::channel();
+    *gate.lock().unwrap() = Some((reached_send, go_on_recv));
+    // The old write has other bytes and no checksum: were it to land late, the file would be wrong.
+    let mut old_claim = claim.clone();
+    old_claim.checksum = None;
+    let mut old = bench
+        .store
+        .write_chunk(NOW, &bench.party, &sender("page"), 0, &old_claim)
+        .await
+        .unwrap();
+    old.write(NOW, bytes(CHUNK, 99).into()).await.unwrap();
+    let old = tokio::spawn(old.finish(NOW));
+    tokio::task::spawn_blocking(move || reached.recv().unwrap())
+        .await
+        .unwrap();
+    // The client is gone, the system call is not.
+    old.abort();
+
+    let (store, party) = (bench.store.clone(), bench.party.clone());
+    let new = tokio::spawn(async move {
+        let mut writer = store
+            .write_chunk(NOW, &party, &sender("page"), 1, &claim)
+            .await?;
+        writer.write(NOW, part.into()).await?;
+        writer.finish(NOW).await
+    });
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!new.is_finished(), "the new one waits for the old write");
+    go_on.send(()).unwrap();
+    // The old write was whole, so it may count; then the new bytes differ and are refused. What
+    // must never be is a file that is neither.
+    match new.await.unwrap() {
+        Ok(answer) => assert_eq!(
+            answer.receipt.unwrap().hash.unwrap().to_string(),
+            hash(&all)
+        ),
+        Err(error) => assert!(matches!(error, StoreError::ChunkConflict), "{error:?}"),
+    }
+    // The old one may still be publishing; a status waits for that.
+    assert!(matches!(bench.status(id).await, UploadStatus::Finished { .. }));
+    let content = bench.content(id).await;
+    let reader = bench.store.read(Millis(0), &bench.party, id).await.unwrap();
+    assert_eq!(reader.receipt().hash.unwrap().to_string(), hash(&content));
+}

@@ -1,0 +1,31 @@
+//! One suite for all backends, and what only a disk can show.
+
+mod chunks;
+mod crash;
+mod files;
+mod leases;
+mod names;
+mod space;
+mod support;
+
+/// Runs each case against the disk and against memory.
+macro_rules! conformance {
+    ($($(#[$doc:meta])* async fn $name:ident($bench:ident: Bench) $body:block)*) => {
+        mod memory {
+            $($(#[$doc])* #[tokio::test] async fn $name() {
+                super::cases::$name($crate::tests::support::Bench::memory()).await;
+            })*
+        }
+        mod disk {
+            $($(#[$doc])* #[tokio::test(flavor = "multi_thread", worker_threads = 2)] async fn $name() {
+                super::cases::$name($crate::tests::support::Bench::disk().await).await;
+            })*
+        }
+        mod cases {
+            #[allow(clippy::wildcard_imports)]
+            use super::*;
+            $(pub(super) async fn $name($bench: Bench) $body)*
+        }
+    };
+}
+pub(crate) use conformance;
