@@ -212,7 +212,7 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError::Catalog`] if the catalog cannot be closed; nothing acknowledged is lost.
-    pub async fn close(&self, _now: Millis) -> Result<(), StoreError> {
+    pub async fn close(&self) -> Result<(), StoreError> {
         self.shared.close().await
     }
 
@@ -221,7 +221,7 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError::Catalog`] if the catalog cannot be read.
-    pub async fn limits(&self, party: &Party) -> Result<Limits, StoreError> {
+    pub async fn limits(&self, now: Millis, party: &Party) -> Result<Limits, StoreError> {
         let mut limits = self.shared.config.limits.clone();
         if let Some(quota) = party.quota {
             let used = self

@@ -195,7 +195,10 @@ async fn a_lease_passes_on_only_when_the_old_write_has_returned() {
         Err(error) => assert!(matches!(error, StoreError::ChunkConflict), "{error:?}"),
     }
     // The old one may still be publishing; a status waits for that.
-    assert!(matches!(bench.status(id).await, UploadStatus::Finished { .. }));
+    assert!(matches!(
+        bench.status(id).await,
+        UploadStatus::Finished { .. }
+    ));
     let content = bench.content(id).await;
     let reader = bench.store.read(Millis(0), &bench.party, id).await.unwrap();
     assert_eq!(reader.receipt().hash.unwrap().to_string(), hash(&content));

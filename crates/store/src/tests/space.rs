@@ -61,7 +61,12 @@ async fn a_quota_counts_reservations_and_what_is_there() {
     bench.upload(file("done", 40), &bytes(40, 1)).await;
     bench.needed(file("reserved", 30)).await;
     assert_eq!(
-        bench.store.limits(&bench.party).await.unwrap().quota_left,
+        bench
+            .store
+            .limits(NOW, &bench.party)
+            .await
+            .unwrap()
+            .quota_left,
         Some(30)
     );
     assert_eq!(
@@ -115,7 +120,7 @@ async fn a_folder_has_one_server_and_refuses_an_older_one() {
         second.to_string().contains("in use by another server"),
         "{second}"
     );
-    store.close(NOW).await.unwrap();
+    store.close().await.unwrap();
     drop(store);
 
     let newer =
@@ -137,7 +142,7 @@ async fn a_folder_has_one_server_and_refuses_an_older_one() {
 async fn a_closed_store_takes_nothing_and_says_so() {
     let bench = Bench::memory();
     let id = bench.needed(file("a", 5)).await.id;
-    bench.store.close(NOW).await.unwrap();
+    bench.store.close().await.unwrap();
     assert!(matches!(
         bench.send(id, b"hello", 0).await,
         Err(StoreError::Unavailable)
