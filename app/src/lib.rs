@@ -1,5 +1,61 @@
-//! hoist-app.
+//! Hoist's page: an uploader, and all files that are stored.
+//!
+//! [`App`] renders the same on the server and in the browser. With the feature `ssr` there is also
+//! [`server::pages`], the router that serves it. This crate knows pages and server functions; it
+//! deliberately knows nothing of chunks, packs and retries.
+
+#[allow(unreachable_pub, reason = "what the macro makes is `pub`")]
+mod api;
+mod data;
+#[cfg(feature = "ssr")]
+pub mod server;
+#[cfg(feature = "ssr")]
+mod shell;
+#[allow(
+    unreachable_pub,
+    reason = "the macro makes the properties of a component `pub`"
+)]
+mod stored;
+
+pub use api::{AppError, delete_files, finished_files, rename_file, restore_files, storage_used};
+pub use data::PageData;
+#[cfg(feature = "ssr")]
+pub use shell::shell;
+
+use hoist_leptos::{Uploader, UploaderOptions, use_uploader};
 use leptos::prelude::*;
-/// App
+use stored::Stored;
+
+/// The page.
+///
+/// # Server rendering
+///
+/// Reads [`PageData`] from the context on the server; the browser gets it with the page.
 #[component]
-pub fn App() -> impl IntoView {}
+pub fn App() -> impl IntoView {
+    let data = SharedValue::new(|| use_context::<PageData>().unwrap_or_default()).into_inner();
+    let counts = RwSignal::new(data.list.counts);
+    let refresh = Action::new(move |(): &()| async move {
+        if let Ok(now) = storage_used().await {
+            counts.set(now);
+        }
+    });
+    let uploader = use_uploader(UploaderOptions {
+        endpoint: data.endpoint.clone(),
+        initial: Some(data.list),
+        on_complete: Some(Callback::new(move |_| drop(refresh.dispatch(())))),
+        ..UploaderOptions::default()
+    });
+    view! {
+        <main class="page">
+            <header class="page__head">
+                <h1 class="page__title">"Hoist"</h1>
+                <p class="page__lead">
+                    "Uploads files of any size, goes on where it stopped, and proves that each one has arrived whole."
+                </p>
+            </header>
+            <Uploader uploader/>
+            <Stored endpoint=data.endpoint counts/>
+        </main>
+    }
+}

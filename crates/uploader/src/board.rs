@@ -1,0 +1,291 @@
+//! What is shown: signals, and how a snapshot of the engine becomes them.
+
+use std::{collections::BTreeMap, ops::Range, sync::Arc};
+
+use hoist_engine::{Engine, EngineConfig, Event, FileKey, FileRow, Offers, Snapshot, Totals};
+use hoist_protocol::{FileState, ListResponse, Millis, PauseReason, Receipt, Sender, UploadId};
+use leptos::prelude::*;
+
+/// The rows that are in the document at one time, whatever the height of the list: enough for a
+/// tall screen, and all of a first HTML.
+pub(crate) const WINDOW: usize = 50;
+
+/// One row as it stands now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FileView {
+    /// Which file.
+    pub key: FileKey,
+    /// Its place in the list, from 0.
+    pub position: usize,
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its folder, `a/b`, or empty.
+    pub path: Arc<str>,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its media type, if known.
+    pub media_type: Option<Arc<str>>,
+    /// Whether it is a folder without anything in it.
+    pub is_directory: bool,
+    /// Where it stands.
+    pub state: FileState,
+    /// Bytes the server has acknowledged.
+    pub acknowledged: u64,
+    /// Bytes on their way.
+    pub in_flight: u64,
+    /// Bytes to show as progress.
+    pub shown: u64,
+    /// The server's upload, once there is one.
+    pub upload: Option<UploadId>,
+    /// Whether the person added it in this visit; otherwise the server listed it.
+    pub is_from_this_visit: bool,
+    /// What a person can do with it now.
+    pub offers: Offers,
+}
+
+impl FileView {
+    fn new(row: &FileRow<'_>, position: usize) -> Self {
+        Self {
+            key: row.key,
+            position,
+            name: row.name.into(),
+            path: row.path.into(),
+            size: row.size,
+            media_type: row.media_type.map(Into::into),
+            is_directory: row.is_directory,
+            state: row.state.clone(),
+            acknowledged: row.acknowledged,
+            in_flight: row.in_flight,
+            shown: row.shown,
+            upload: row.upload,
+            is_from_this_visit: row.is_from_this_visit,
+            offers: row.offers,
+        }
+    }
+
+    /// The receipt, if the file is stored.
+    #[must_use]
+    pub fn receipt(&self) -> Option<&Receipt> {
+        match &self.state {
+            FileState::Done(receipt) | FileState::Present(receipt) => Some(receipt),
+            _ => None,
+        }
+    }
+}
+
+/// The whole queue as it stands now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overview {
+    /// Sums over the rows.
+    pub totals: Totals,
+    /// What holds the whole queue, if anything does.
+    pub paused: Option<PauseReason>,
+    /// Acknowledged bytes per second, once that can be told.
+    pub rate_bytes_per_s: Option<u64>,
+    /// Time left in milliseconds, once that can be told.
+    pub time_left_ms: Option<u64>,
+    /// Whether sending was started.
+    pub is_started: bool,
+}
+
+/// A row inside the window that a view asked for, with its own signal.
+#[derive(Clone, Debug)]
+pub struct VisibleRow {
+    /// Which file.
+    pub key: FileKey,
+    /// Unlike the key never the same for two signals: a row that left the window and came back is
+    /// another. Key a `<For>` with this.
+    pub serial: u64,
+    /// The row; changes at most once per animation frame.
+    pub file: ArcRwSignal<FileView>,
+}
+
+/// All signals of one uploader. `Arc` signals, because requests and timers outlive components.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Board {
+    pub(crate) overview: ArcRwSignal<Overview>,
+    /// How many rows there are.
+    pub(crate) count: ArcRwSignal<usize>,
+    /// Where the window begins.
+    pub(crate) first: ArcRwSignal<usize>,
+    pub(crate) visible: ArcRwSignal<Vec<VisibleRow>>,
+    /// Walks and reads of selections that are under way: files may still be added.
+    pub(crate) picking: ArcRwSignal<u32>,
+    /// How many picked things could not be read.
+    pub(crate) unreadable: ArcRwSignal<u32>,
+}
+
+/// Turns snapshots into signals, and touches only what has changed.
+#[derive(Debug, Default)]
+pub(crate) struct Publisher {
+    order: Vec<FileKey>,
+    order_revision: Option<u64>,
+    revision: Option<u64>,
+    shown: BTreeMap<FileKey, (u64, VisibleRow)>,
+    window: Range<usize>,
+    /// Keys of rows that the server listed.
+    listed: Vec<Range<u32>>,
+    serial: u64,
+}
+
+/// What a publish found to be new. Written to signals when nothing is borrowed any more, since
+/// whoever watches them may call back at once.
+#[derive(Debug, Default)]
+pub(crate) struct News {
+    overview: Option<Overview>,
+    count: Option<usize>,
+    visible: Option<(usize, Vec<VisibleRow>)>,
+    rows: Vec<(ArcRwSignal<FileView>, FileView)>,
+}
+
+impl Publisher {
+    /// Goes on from the rows that are shown already: views hold their signals.
+    pub(crate) fn adopt(&mut self, board: &Board) {
+        for row in board.visible.get_untracked() {
+            self.serial = self.serial.max(row.serial);
+            self.shown.insert(row.key, (u64::MAX, row));
+        }
+    }
+
+    /// Remembers which keys the server's list was given.
+    pub(crate) fn add_listed(&mut self, keys: Range<u32>) {
+        self.listed.push(keys);
+        self.order_revision = None;
+    }
+
+    /// The rows in the order a person wants them: what was added in this visit in its order, then
+    /// what the server listed.
+    fn order_of(&self, snapshot: &Snapshot) -> Vec<FileKey> {
+        let is_listed = |key: &FileKey| self.listed.iter().any(|range| range.contains(&key.0));
+        let visible = snapshot.visible();
+        let mut order = Vec::with_capacity(visible.len());
+        order.extend(visible.iter().copied().filter(|key| !is_listed(key)));
+        order.extend(visible.iter().copied().filter(is_listed));
+        order
+    }
+
+    /// Looks what is new since the last time; `first` is where the wanted window begins.
+    pub(crate) fn look(&mut self, snapshot: &Snapshot, first: usize) -> News {
+        let mut news = News::default();
+        if self.order_revision != Some(snapshot.order_revision()) {
+            self.order_revision = Some(snapshot.order_revision());
+            let before = self.order.len();
+            self.order = self.order_of(snapshot);
+            if self.order.len() != before {
+                news.count = Some(self.order.len());
+            }
+        } else if self.revision == Some(snapshot.revision())
+            && self.window.start == window(first, self.order.len()).start
+        {
+            return news;
+        }
+        if self.revision != Some(snapshot.revision()) {
+            self.revision = Some(snapshot.revision());
+            news.overview = Some(Overview {
+                totals: snapshot.totals,
+                paused: snapshot.paused,
+                rate_bytes_per_s: snapshot.rate_bytes_per_s,
+                time_left_ms: snapshot.time_left_ms,
+                is_started: snapshot.is_started,
+            });
+        }
+        self.window = window(first, self.order.len());
+        self.look_at_rows(snapshot, &mut news);
+        news
+    }
+
+    fn look_at_rows(&mut self, snapshot: &Snapshot, news: &mut News) {
+        let mut seen = BTreeMap::new();
+        let mut list = Vec::with_capacity(WINDOW);
+        let keys = self.order.get(self.window.clone()).unwrap_or_default();
+        let mut is_same = keys.len() == self.shown.len();
+        for (position, &key) in (self.window.start..).zip(keys) {
+            let Some(revision) = snapshot.row_revision(key) else {
+                continue;
+            };
+            let row = match self.shown.remove(&key) {
+                Some((old, row)) => {
+                    let has_moved = row.file.with_untracked(|file| file.position != position);
+                    is_same &= !has_moved;
+                    if (old != revision || has_moved)
+                        && let Some(new) = snapshot.row(key)
+                    {
+                        news.rows
+                            .push((row.file.clone(), FileView::new(&new, position)));
+                    }
+                    row
+                }
+                None => {
+                    let Some(new) = snapshot.row(key) else {
+                        continue;
+                    };
+                    is_same = false;
+                    self.serial += 1;
+                    VisibleRow {
+                        key,
+                        serial: self.serial,
+                        file: ArcRwSignal::new(FileView::new(&new, position)),
+                    }
+                }
+            };
+            list.push(row.clone());
+            seen.insert(key, (revision, row));
+        }
+        self.shown = seen;
+        if !is_same {
+            news.visible = Some((self.window.start, list));
+        }
+    }
+}
+
+impl News {
+    pub(crate) fn publish(self, board: &Board) {
+        for (signal, file) in self.rows {
+            if signal.with_untracked(|old| *old != file) {
+                signal.set(file);
+            }
+        }
+        if let Some(count) = self.count {
+            board.count.set(count);
+        }
+        if let Some((first, rows)) = self.visible {
+            if board.first.get_untracked() != first {
+                board.first.set(first);
+            }
+            board.visible.set(rows);
+        }
+        if let Some(overview) = self.overview
+            && board.overview.with_untracked(|old| *old != overview)
+        {
+            board.overview.set(overview);
+        }
+    }
+}
+
+/// The rows that are drawn if the one at `first` is the first that should be.
+fn window(first: usize, count: usize) -> Range<usize> {
+    let start = first.min(count.saturating_sub(WINDOW));
+    start..count.min(start + WINDOW)
+}
+
+/// An engine that only lists, to show the server's list before anything else can happen.
+pub(crate) fn publish_initial(board: &Board, list: &ListResponse) {
+    let Ok(sender) = Sender::new("listing") else {
+        return;
+    };
+    let mut engine = Engine::new(EngineConfig::new(sender), 0);
+    let event = listed(0, list);
+    let mut publisher = Publisher::default();
+    publisher.add_listed(0..u32::try_from(list.uploads.len()).unwrap_or(u32::MAX));
+    engine.handle(Millis(0), event);
+    publisher.look(engine.snapshot(), 0).publish(board);
+}
+
+/// The event that tells an engine the server's list; `first` is the next free key.
+pub(crate) fn listed(first: u32, list: &ListResponse) -> Event {
+    let count = u32::try_from(list.uploads.len()).unwrap_or(u32::MAX);
+    Event::Listed {
+        keys: (first..first.saturating_add(count)).map(FileKey).collect(),
+        uploads: list.uploads.clone(),
+    }
+}

@@ -1,0 +1,139 @@
+//! The few things of a browser that everything here needs: time, timers, frames, listeners.
+
+use js_sys::{Function, Promise, Reflect};
+use wasm_bindgen::{JsCast, JsValue, closure::Closure};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Event, EventTarget, Window};
+
+pub(crate) fn window() -> Option<Window> {
+    web_sys::window()
+}
+
+/// Milliseconds since the epoch by a clock that does not jump when the machine's is set.
+pub(crate) fn now_ms() -> f64 {
+    window()
+        .and_then(|window| window.performance())
+        .map_or_else(js_sys::Date::now, |clock| clock.time_origin() + clock.now())
+}
+
+/// Waits; a wait of 0 lets the page draw and react.
+pub(crate) async fn sleep(ms: i32) {
+    let promise = Promise::new(&mut |resolve, _| {
+        if let Some(window) = window() {
+            let _ = window.set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, ms);
+        }
+    });
+    let _ = JsFuture::from(promise).await;
+}
+
+/// Waits for a promise, or for what only looks like one.
+pub(crate) async fn promised(start: impl FnOnce(&Function, &Function)) -> Result<JsValue, JsValue> {
+    let mut start = Some(start);
+    let promise = Promise::new(&mut |resolve, reject| {
+        if let Some(start) = start.take() {
+            start(&resolve, &reject);
+        }
+    });
+    JsFuture::from(promise).await
+}
+
+/// A property that this browser may not have.
+pub(crate) fn property(of: &JsValue, name: &str) -> Option<JsValue> {
+    Reflect::get(of, &JsValue::from_str(name))
+        .ok()
+        .filter(|value| !value.is_undefined() && !value.is_null())
+}
+
+/// Sixteen random hexadecimal digits per 8 bytes, from the browser's own source.
+pub(crate) fn random_hex() -> String {
+    let mut bytes = [0u8; 16];
+    let is_filled = window()
+        .and_then(|window| window.crypto().ok())
+        .is_some_and(|crypto| crypto.get_random_values_with_u8_array(&mut bytes).is_ok());
+    if !is_filled {
+        for byte in &mut bytes {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "0..256"
+            )]
+            let random = (js_sys::Math::random() * 256.0) as u8;
+            *byte = random;
+        }
+    }
+    bytes
+        .iter()
+        .fold(String::with_capacity(32), |mut text, byte| {
+            use std::fmt::Write as _;
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}
+
+/// A listener that ends when it is dropped.
+pub(crate) struct Listener {
+    target: EventTarget,
+    kind: &'static str,
+    closure: Closure<dyn FnMut(Event)>,
+}
+
+impl Listener {
+    pub(crate) fn new(
+        target: &EventTarget,
+        kind: &'static str,
+        handle: impl FnMut(Event) + 'static,
+    ) -> Self {
+        let closure = Closure::<dyn FnMut(Event)>::new(handle);
+        let _ = target.add_event_listener_with_callback(kind, closure.as_ref().unchecked_ref());
+        Self {
+            target: target.clone(),
+            kind,
+            closure,
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let function = self.closure.as_ref().unchecked_ref();
+        let _ = self
+            .target
+            .remove_event_listener_with_callback(self.kind, function);
+    }
+}
+
+/// One timeout or one animation frame that is asked for again and again.
+pub(crate) struct Wake {
+    closure: Closure<dyn FnMut()>,
+}
+
+impl Wake {
+    pub(crate) fn new(handle: impl FnMut() + 'static) -> Self {
+        Self {
+            closure: Closure::new(handle),
+        }
+    }
+
+    /// Calls after so many milliseconds; the id is for [`clear_timeout`].
+    pub(crate) fn after(&self, ms: i32) -> Option<i32> {
+        window()?
+            .set_timeout_with_callback_and_timeout_and_arguments_0(
+                self.closure.as_ref().unchecked_ref(),
+                ms,
+            )
+            .ok()
+    }
+
+    /// Calls before the next frame is drawn.
+    pub(crate) fn at_frame(&self) -> Option<i32> {
+        window()?
+            .request_animation_frame(self.closure.as_ref().unchecked_ref())
+            .ok()
+    }
+}
+
+pub(crate) fn clear_timeout(id: i32) {
+    if let Some(window) = window() {
+        window.clear_timeout_with_handle(id);
+    }
+}

@@ -1,0 +1,316 @@
+//! What each action of the engine means in a browser.
+
+use std::rc::{Rc, Weak};
+
+use hoist_engine::{Action, Event, Failure, FileKey, Notice, RequestId};
+use hoist_protocol::{ByteRange, Limits, PackManifest, route};
+use js_sys::{Array, Uint8Array};
+use leptos::prelude::{Callable, Callback};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use wasm_bindgen_futures::spawn_local;
+
+use super::Driver;
+use crate::{
+    hash,
+    options::FileError,
+    transport::{self, Answer, Call, Payload},
+};
+
+impl Driver {
+    pub(super) fn perform(&self, action: Action) {
+        match action {
+            Action::Create { request, body } => {
+                self.call_json(request, route::UPLOADS, &body, |request, result| {
+                    Event::Created { request, result }
+                });
+            }
+            Action::Status { request, body } => {
+                self.call_json(request, route::STATUS, &body, |request, result| {
+                    Event::Status { request, result }
+                });
+            }
+            Action::Delete { request, body } => {
+                if let Ok(json) = serde_json::to_string(&body) {
+                    self.deletes.borrow_mut().insert(request, json);
+                }
+                self.call_json(request, route::DELETE, &body, |request, result| {
+                    Event::Deleted { request, result }
+                });
+            }
+            Action::Restore { request, body } => {
+                self.call_json(request, route::RESTORE, &body, |request, result| {
+                    Event::Deleted { request, result }
+                });
+            }
+            Action::SendPack {
+                request,
+                manifest,
+                parts,
+            } => self.send_pack(request, &manifest, &parts),
+            Action::Abort { request } => {
+                let call = self.calls.borrow_mut().remove(&request);
+                self.gathering.borrow_mut().remove(&request);
+                drop(call);
+            }
+            Action::Hash {
+                key,
+                index,
+                layout,
+                keep,
+            } => self.reader.push(key, index, layout, keep),
+            Action::Probe { key } => self.probe(key),
+            Action::Forget { key, index } => self.reader.forget(key, index),
+            Action::Notify(notice) => self.notify(notice),
+        }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.options.endpoint)
+    }
+
+    fn call_json<B: Serialize, T: DeserializeOwned + 'static>(
+        &self,
+        request: RequestId,
+        path: &str,
+        body: &B,
+        event: fn(RequestId, Result<T, Failure>) -> Event,
+    ) {
+        let payload = serde_json::to_string(body).map_or(Payload::None, Payload::Json);
+        self.call(request, path, &payload, event, false);
+    }
+
+    fn call<T: DeserializeOwned + 'static>(
+        &self,
+        request: RequestId,
+        path: &str,
+        payload: &Payload,
+        event: fn(RequestId, Result<T, Failure>) -> Event,
+        is_pack: bool,
+    ) {
+        let me = Weak::clone(&self.me);
+        let ended = move |answer: Answer| {
+            let Some(driver) = me.upgrade() else { return };
+            let call = driver.calls.borrow_mut().remove(&request);
+            driver.deletes.borrow_mut().remove(&request);
+            driver.feed(event(request, answer.decode()));
+            drop(call);
+        };
+        let progress = is_pack.then(|| {
+            let me = Weak::clone(&self.me);
+            Box::new(move |sent| {
+                if let Some(driver) = me.upgrade() {
+                    driver.feed(Event::PackProgress { request, sent });
+                }
+            }) as Box<dyn FnMut(u64)>
+        });
+        let call = Call::send(&self.options, &self.url(path), payload, ended, progress);
+        match call {
+            Some(call) => {
+                self.calls.borrow_mut().insert(request, call);
+            }
+            None => self.feed(event(request, Err(Failure::NoAnswer))),
+        }
+    }
+
+    /// Asks once what the server allows; without an answer the usual limits hold.
+    pub(super) fn ask_limits(&self) {
+        let me = Weak::clone(&self.me);
+        let ended = move |answer: Answer| {
+            let Some(driver) = me.upgrade() else { return };
+            if let Ok(limits) = answer.decode::<Limits>() {
+                driver.feed(Event::Limits(limits));
+            }
+            let call = driver.limits_call.borrow_mut().take();
+            drop(call);
+        };
+        let call = Call::send(
+            &self.options,
+            &self.url(route::LIMITS),
+            &Payload::None,
+            ended,
+            None,
+        );
+        *self.limits_call.borrow_mut() = call;
+    }
+
+    fn send_pack(
+        &self,
+        request: RequestId,
+        manifest: &PackManifest,
+        parts: &[(FileKey, ByteRange)],
+    ) {
+        let answered = |request, result| Event::PackAnswered { request, result };
+        let Some(head) = head(manifest) else {
+            self.feed(answered(request, Err(Failure::NoAnswer)));
+            return;
+        };
+        let kept: Vec<Option<Uint8Array>> = manifest
+            .chunks
+            .iter()
+            .zip(parts)
+            .map(|(chunk, &(key, _))| self.reader.take(key, chunk.index))
+            .collect();
+        if self.sends_buffers() {
+            self.gather(request, head, parts.to_vec(), kept);
+            return;
+        }
+        let list = Array::of1(&head);
+        for (&(key, range), kept) in parts.iter().zip(kept) {
+            match (kept, self.file(key)) {
+                (Some(bytes), _) => {
+                    list.push(&bytes);
+                }
+                (None, Some(file)) => {
+                    let blob: &gloo_file::Blob = &file;
+                    list.push(&blob.slice(range.start, range.end).into());
+                }
+                // The file was let go: sent without it, the pack would be wrong.
+                (None, None) => {
+                    self.feed(answered(request, Err(Failure::NoAnswer)));
+                    return;
+                }
+            }
+        }
+        match transport::pack_blob(&list) {
+            Some(blob) => self.call(request, route::PACKS, &Payload::Blob(blob), answered, true),
+            None => self.feed(answered(request, Err(Failure::NoAnswer))),
+        }
+    }
+
+    /// Reads what was not kept, then sends it all as one buffer.
+    fn gather(
+        &self,
+        request: RequestId,
+        head: Uint8Array,
+        parts: Vec<(FileKey, ByteRange)>,
+        kept: Vec<Option<Uint8Array>>,
+    ) {
+        self.gathering.borrow_mut().insert(request, ());
+        let me = Weak::clone(&self.me);
+        spawn_local(async move {
+            let mut all = Vec::with_capacity(parts.len() + 1);
+            all.push(head);
+            let mut is_whole = true;
+            for ((key, range), kept) in parts.into_iter().zip(kept) {
+                let bytes = match kept {
+                    Some(bytes) => Some(bytes),
+                    None => {
+                        let file = me.upgrade().and_then(|driver: Rc<Self>| driver.file(key));
+                        match file {
+                            Some(file) => hash::read(&file, range).await,
+                            None => None,
+                        }
+                    }
+                };
+                match bytes {
+                    Some(bytes) => all.push(bytes),
+                    None => is_whole = false,
+                }
+            }
+            let Some(driver) = me.upgrade() else { return };
+            // It may have been aborted while the bytes were read.
+            if driver.gathering.borrow_mut().remove(&request).is_none() {
+                return;
+            }
+            let answered = |request, result| Event::PackAnswered { request, result };
+            if is_whole {
+                let payload = Payload::Buffer(transport::pack_buffer(&all));
+                driver.call(request, route::PACKS, &payload, answered, true);
+            } else {
+                driver.feed(answered(request, Err(Failure::NoAnswer)));
+            }
+        });
+    }
+
+    fn probe(&self, key: FileKey) {
+        let file = self.file(key);
+        let me = Weak::clone(&self.me);
+        spawn_local(async move {
+            let unchanged = match file {
+                Some(file) => hash::probe(&file).await,
+                None => None,
+            };
+            if let Some(driver) = me.upgrade() {
+                driver.feed(Event::Probed { key, unchanged });
+            }
+        });
+    }
+
+    fn notify(&self, notice: Notice) {
+        let options = &self.options;
+        match &notice {
+            Notice::Success { receipt, .. } => tell(options.on_success, || receipt.clone()),
+            Notice::Skipped { receipt, .. } => tell(options.on_skipped, || receipt.clone()),
+            Notice::Error { key, code, words } => {
+                tell(options.on_error, || self.file_error(*key, *code, words));
+            }
+            Notice::RestrictionFailed { key, words } => {
+                tell(options.on_restriction_failed, || {
+                    self.file_error(*key, None, words)
+                });
+            }
+            // Nobody needs their bytes any more.
+            Notice::Duplicate { key, .. } | Notice::Replaced { key, .. } => self.drop_file(*key),
+            Notice::Complete => {
+                tell(options.on_complete, || {
+                    self.engine.borrow().snapshot().totals
+                });
+            }
+            _ => {}
+        }
+        tell(options.on_event, || notice);
+    }
+
+    fn file_error(
+        &self,
+        key: FileKey,
+        code: Option<hoist_protocol::ErrorCode>,
+        words: &str,
+    ) -> FileError {
+        let engine = self.engine.borrow();
+        let row = engine.snapshot().row(key);
+        FileError {
+            key,
+            name: row
+                .as_ref()
+                .map(|row| row.name.to_owned())
+                .unwrap_or_default(),
+            path: row
+                .as_ref()
+                .map(|row| row.path.to_owned())
+                .unwrap_or_default(),
+            code,
+            words: words.to_owned(),
+        }
+    }
+
+    /// Deletes without an answer are said again in a way that outlives the page; they are
+    /// idempotent.
+    pub(super) fn say_deletes_again(&self) {
+        let url = self.url(route::DELETE);
+        for json in self.deletes.borrow().values() {
+            transport::beacon(&url, json);
+        }
+    }
+}
+
+/// Calls the host page, if it wants to know. What it is told is made before, so that nothing is
+/// borrowed while its code runs.
+fn tell<T: 'static>(callback: Option<Callback<T>>, value: impl FnOnce() -> T) {
+    if let Some(callback) = callback {
+        let value = value();
+        // `try_run`, because the callback may have been disposed with the component that made it.
+        let _ = callback.try_run(value);
+    }
+}
+
+/// The manifest and its length: what stands before the bytes of a pack.
+fn head(manifest: &PackManifest) -> Option<Uint8Array> {
+    let json = serde_json::to_vec(manifest).ok()?;
+    let length = u32::try_from(json.len()).ok()?;
+    let mut head = Vec::with_capacity(json.len() + 4);
+    head.extend_from_slice(&length.to_be_bytes());
+    head.extend_from_slice(&json);
+    Some(Uint8Array::from(head.as_slice()))
+}

@@ -1,0 +1,301 @@
+//! Numbers and names as a person reads them. English, and the same on every machine: the first
+//! HTML must not depend on a locale.
+
+use hoist_protocol::PauseReason;
+
+use crate::Overview;
+
+/// A size in decimal units, as a person reads it.
+///
+/// ```
+/// assert_eq!(hoist_leptos::format_bytes(1_534_000), "1.5 MB");
+/// ```
+#[must_use]
+pub fn bytes(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
+    if bytes < 1000 {
+        return if bytes == 1 {
+            "1 byte".to_owned()
+        } else {
+            format!("{bytes} bytes")
+        };
+    }
+    // In tenths, rounded, without a float.
+    let mut unit = 0;
+    let mut divisor: u64 = 100;
+    while bytes.saturating_add(divisor / 2) / divisor >= 10_000 && unit + 1 < UNITS.len() {
+        unit += 1;
+        divisor = divisor.saturating_mul(1000);
+    }
+    let tenths = bytes.saturating_add(divisor / 2) / divisor;
+    let name = UNITS.get(unit).copied().unwrap_or("EB");
+    if tenths >= 1000 || tenths.is_multiple_of(10) {
+        format!(
+            "{} {name}",
+            (tenths + if tenths >= 1000 { 5 } else { 0 }) / 10
+        )
+    } else {
+        format!("{}.{} {name}", tenths / 10, tenths % 10)
+    }
+}
+
+/// A number with a comma every three digits.
+pub(crate) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A number of files: `1 file`, `2 files`.
+pub(crate) fn files(number: u64) -> String {
+    format!(
+        "{} {}",
+        count(number),
+        if number == 1 { "file" } else { "files" }
+    )
+}
+
+/// A time left, never more exact than it can be known.
+pub(crate) fn time_left(ms: u64) -> String {
+    let seconds = ms.div_ceil(1000);
+    match seconds {
+        0..=4 => "a few seconds left".to_owned(),
+        5..=59 => format!("{} s left", seconds.div_ceil(5) * 5),
+        60..=3599 => format!("{} min left", seconds.div_ceil(60)),
+        3600..=86_399 => {
+            let minutes = seconds.div_ceil(60);
+            format!("{} h {} min left", minutes / 60, minutes % 60)
+        }
+        _ => "more than a day left".to_owned(),
+    }
+}
+
+/// How far, from 0 to 100; 100 only if all is there.
+pub(crate) fn percent(part: u64, whole: u64) -> u64 {
+    if whole == 0 || part >= whole {
+        return 100;
+    }
+    u64::try_from(u128::from(part) * 100 / u128::from(whole)).unwrap_or(0)
+}
+
+/// The line of the totals: what is done, how fast, how long still.
+pub(crate) fn summary(overview: &Overview) -> String {
+    let totals = &overview.totals;
+    let mut parts = Vec::with_capacity(5);
+    if totals.unsettled == 0 {
+        parts.push(format!(
+            "{} of {} uploaded",
+            count(u64::from(totals.finished)),
+            files(u64::from(totals.files))
+        ));
+        parts.push(bytes(totals.acknowledged));
+    } else {
+        parts.push(format!(
+            "{} of {}",
+            count(u64::from(totals.finished)),
+            files(u64::from(totals.files))
+        ));
+        parts.push(format!(
+            "{} of {}",
+            bytes(totals.shown),
+            bytes(totals.bytes)
+        ));
+    }
+    if totals.present > 0 {
+        parts.push(format!(
+            "{} already there",
+            count(u64::from(totals.present))
+        ));
+    }
+    if totals.failed > 0 {
+        parts.push(format!("{} failed", count(u64::from(totals.failed))));
+    }
+    if totals.conflicts > 0 {
+        parts.push(format!(
+            "{} waiting for your answer",
+            count(u64::from(totals.conflicts))
+        ));
+    }
+    if totals.unsettled > 0 {
+        match overview.paused {
+            Some(reason) => parts.push(reason.word().to_owned()),
+            None => {
+                if let Some(rate) = overview.rate_bytes_per_s {
+                    parts.push(format!("{}/s", bytes(rate)));
+                }
+                if let Some(left) = overview.time_left_ms {
+                    parts.push(time_left(left));
+                }
+            }
+        }
+    }
+    parts.join(" · ")
+}
+
+/// What holds the queue, and what ends it; `None` if the person did it.
+pub(crate) fn way_out(reason: PauseReason) -> Option<&'static str> {
+    match reason {
+        PauseReason::ByPerson => None,
+        PauseReason::Offline => {
+            Some("There is no network. Uploads go on by themselves when it is back.")
+        }
+        PauseReason::SignIn => {
+            Some("Please sign in again, in another tab if you like; then press “Resume all”.")
+        }
+        PauseReason::DiskFull => {
+            Some("The server has no room left. It is tried again from time to time.")
+        }
+        PauseReason::RateLimited => {
+            Some("The server is busy and asked to slow down. It goes on by itself.")
+        }
+        PauseReason::Stalled => Some("The connection stands still. It is tried again by itself."),
+        _ => Some("Uploads are waiting."),
+    }
+}
+
+/// The family and the badge of a file: `("image", "JPG")`.
+pub(crate) fn badge(
+    name: &str,
+    media_type: Option<&str>,
+    is_directory: bool,
+) -> (&'static str, String) {
+    if is_directory {
+        return ("folder", "DIR".to_owned());
+    }
+    let extension = name
+        .rsplit_once('.')
+        .filter(|(stem, _)| !stem.is_empty())
+        .map(|(_, extension)| extension.to_ascii_lowercase())
+        .filter(|e| (1..=4).contains(&e.len()) && e.bytes().all(|c| c.is_ascii_alphanumeric()))
+        .unwrap_or_default();
+    let by_type = match media_type.unwrap_or_default().split('/').next() {
+        Some("image") => Some("image"),
+        Some("video") => Some("video"),
+        Some("audio") => Some("audio"),
+        _ => None,
+    };
+    let family = by_type.unwrap_or(match extension.as_str() {
+        "jpg" | "jpeg" | "png" | "gif" | "webp" | "svg" | "heic" | "tif" | "tiff" | "bmp"
+        | "raw" | "avif" => "image",
+        "mp4" | "mkv" | "mov" | "avi" | "webm" | "m4v" => "video",
+        "mp3" | "wav" | "flac" | "ogg" | "m4a" | "aac" => "audio",
+        "zip" | "gz" | "xz" | "7z" | "rar" | "tar" | "zst" | "bz2" | "iso" | "dmg" => "archive",
+        "pdf" => "pdf",
+        "xls" | "xlsx" | "ods" | "csv" => "sheet",
+        "doc" | "docx" | "odt" | "txt" | "md" | "rtf" => "text",
+        _ => "file",
+    });
+    (family, extension.to_ascii_uppercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_read_well_at_every_edge() {
+        for (size, text) in [
+            (0, "0 bytes"),
+            (1, "1 byte"),
+            (999, "999 bytes"),
+            (1000, "1 kB"),
+            (1550, "1.6 kB"),
+            (99_949, "99.9 kB"),
+            (99_950, "100 kB"),
+            (999_499, "999 kB"),
+            (999_960, "1 MB"),
+            (123_456_789, "123 MB"),
+            (1_073_741_824, "1.1 GB"),
+            (u64::MAX, "18.4 EB"),
+        ] {
+            assert_eq!(bytes(size), text, "{size}");
+        }
+    }
+
+    #[test]
+    fn numbers_have_commas_and_one_file_is_no_files() {
+        assert_eq!(count(0), "0");
+        assert_eq!(count(999), "999");
+        assert_eq!(count(1000), "1,000");
+        assert_eq!(count(1_234_567), "1,234,567");
+        assert_eq!(files(1), "1 file");
+        assert_eq!(files(10_000), "10,000 files");
+    }
+
+    #[test]
+    fn time_left_is_never_more_exact_than_it_can_be_known() {
+        assert_eq!(time_left(0), "a few seconds left");
+        assert_eq!(time_left(4_001), "5 s left");
+        assert_eq!(time_left(57_000), "60 s left");
+        assert_eq!(time_left(61_000), "2 min left");
+        assert_eq!(time_left(3_600_000), "1 h 0 min left");
+        assert_eq!(time_left(u64::MAX), "more than a day left");
+    }
+
+    #[test]
+    fn a_hundred_percent_is_said_only_of_all() {
+        assert_eq!(percent(0, 0), 100);
+        assert_eq!(percent(999, 1000), 99);
+        assert_eq!(percent(1000, 1000), 100);
+        assert_eq!(percent(u64::MAX - 1, u64::MAX), 99);
+    }
+
+    #[test]
+    fn a_badge_tells_the_family_by_type_first_and_by_name_else() {
+        for (name, media_type, family, text) in [
+            ("a.JPG", None, "image", "JPG"),
+            ("a", Some("video/mp4"), "video", ""),
+            ("archive.tar.gz", None, "archive", "GZ"),
+            (".gitignore", None, "file", ""),
+            ("صورة.png", None, "image", "PNG"),
+            ("x.verylong", None, "file", ""),
+            ("x.日本", None, "file", ""),
+        ] {
+            assert_eq!(
+                badge(name, media_type, false),
+                (family, text.to_owned()),
+                "{name}"
+            );
+        }
+        assert_eq!(badge("photos.zip", None, true).0, "folder");
+    }
+
+    #[test]
+    fn the_summary_says_rate_and_time_only_while_bytes_travel() {
+        let mut overview = Overview {
+            totals: hoist_engine::Totals {
+                files: 1200,
+                finished: 3,
+                unsettled: 1197,
+                bytes: 5_000_000,
+                shown: 1_000_000,
+                ..Default::default()
+            },
+            rate_bytes_per_s: Some(250_000),
+            time_left_ms: Some(16_000),
+            ..Default::default()
+        };
+        assert_eq!(
+            summary(&overview),
+            "3 of 1,200 files · 1 MB of 5 MB · 250 kB/s · 20 s left"
+        );
+        overview.paused = Some(PauseReason::Offline);
+        assert_eq!(
+            summary(&overview),
+            "3 of 1,200 files · 1 MB of 5 MB · Waiting for the network"
+        );
+        overview.totals.unsettled = 0;
+        overview.totals.failed = 2;
+        overview.totals.acknowledged = 4_000_000;
+        assert_eq!(
+            summary(&overview),
+            "3 of 1,200 files uploaded · 4 MB · 2 failed"
+        );
+    }
+}

@@ -1,0 +1,194 @@
+//! Reading chunks and taking their checksums, in pieces so small that the page never hangs.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, VecDeque},
+    rc::{Rc, Weak},
+};
+
+use gloo_file::{Blob, File};
+use hoist_engine::{Event, FileKey};
+use hoist_protocol::{ByteRange, Checksum, ChunkHasher, ChunkLayout};
+use js_sys::{ArrayBuffer, Uint8Array};
+use wasm_bindgen::JsCast;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+
+use crate::{browser, driver::Driver};
+
+/// Reads at one time: enough that the disk is never idle.
+const READS: usize = 4;
+/// Hashed at once; about a millisecond.
+const PIECE: u32 = 1 << 20;
+/// After this long the page gets its turn.
+const TURN_MS: f64 = 12.0;
+/// Chunks up to this size are sent from the buffer that was hashed, in either body mode: a folder
+/// of small files is then read once and not twice.
+const SMALL: u64 = 256 << 10;
+
+/// A chunk to be read.
+#[derive(Clone, Copy)]
+struct Job {
+    key: FileKey,
+    index: u32,
+    layout: ChunkLayout,
+    keep: bool,
+    serial: u64,
+}
+
+/// Reads chunks, a few at a time, and keeps the bytes that are sent soon.
+#[derive(Default)]
+pub(crate) struct Reader {
+    queue: RefCell<VecDeque<Job>>,
+    /// The job that is wanted for a chunk; another one's result is dropped.
+    wanted: RefCell<BTreeMap<(FileKey, u32), u64>>,
+    kept: RefCell<BTreeMap<(FileKey, u32), Uint8Array>>,
+    running: Cell<usize>,
+    serial: Cell<u64>,
+    /// Where a piece is copied to be hashed; one for all, so that wasm memory does not grow.
+    scratch: RefCell<Vec<u8>>,
+}
+
+impl Reader {
+    pub(crate) fn push(&self, key: FileKey, index: u32, layout: ChunkLayout, keep: bool) {
+        let serial = self.serial.get() + 1;
+        self.serial.set(serial);
+        self.wanted.borrow_mut().insert((key, index), serial);
+        self.queue.borrow_mut().push_back(Job {
+            key,
+            index,
+            layout,
+            keep,
+            serial,
+        });
+    }
+
+    /// Begins reads while there is room for them.
+    pub(crate) fn pump(&self, driver: &Rc<Driver>) {
+        while self.running.get() < READS {
+            let job = self.queue.borrow_mut().pop_front();
+            let Some(job) = job else { return };
+            if !self.is_wanted(&job) {
+                continue;
+            }
+            self.running.set(self.running.get() + 1);
+            let file = driver.file(job.key);
+            spawn_local(run(Rc::downgrade(driver), file, job));
+        }
+    }
+
+    /// Lets go of bytes and of reads that were asked for.
+    pub(crate) fn forget(&self, key: FileKey, index: Option<u32>) {
+        match index {
+            Some(index) => {
+                self.wanted.borrow_mut().remove(&(key, index));
+                self.kept.borrow_mut().remove(&(key, index));
+            }
+            None => {
+                forget_all(&mut self.wanted.borrow_mut(), key);
+                forget_all(&mut self.kept.borrow_mut(), key);
+            }
+        }
+    }
+
+    /// Takes the bytes that were kept for a chunk.
+    pub(crate) fn take(&self, key: FileKey, index: u32) -> Option<Uint8Array> {
+        self.kept.borrow_mut().remove(&(key, index))
+    }
+
+    fn is_wanted(&self, job: &Job) -> bool {
+        self.wanted.borrow().get(&(job.key, job.index)) == Some(&job.serial)
+    }
+
+    /// Copies one piece into wasm and hashes it.
+    fn hash_piece(&self, hasher: &mut ChunkHasher, piece: &Uint8Array) -> Option<()> {
+        let mut scratch = self.scratch.borrow_mut();
+        let length = usize::try_from(piece.length()).ok()?;
+        if scratch.len() < length {
+            scratch.resize(length, 0);
+        }
+        let into = scratch.get_mut(..length)?;
+        piece.copy_to(into);
+        hasher.update(into).ok()
+    }
+}
+
+/// A map's keys of one file are neighbours: no need to look at all.
+fn forget_all<V>(map: &mut BTreeMap<(FileKey, u32), V>, key: FileKey) {
+    let last = (key, u32::MAX);
+    let keys: Vec<_> = map.range((key, 0)..=last).map(|(&key, _)| key).collect();
+    for key in keys {
+        map.remove(&key);
+    }
+}
+
+async fn run(driver: Weak<Driver>, file: Option<File>, job: Job) {
+    let hashed = match file {
+        Some(file) => hash(&driver, &file, &job).await,
+        None => None,
+    };
+    let Some(driver) = driver.upgrade() else {
+        return;
+    };
+    let reader = &driver.reader;
+    reader.running.set(reader.running.get().saturating_sub(1));
+    if reader.is_wanted(&job) {
+        let place = (job.key, job.index);
+        reader.wanted.borrow_mut().remove(&place);
+        let checksum = hashed.map(|(checksum, bytes)| {
+            if job.keep && (driver.sends_buffers() || u64::from(bytes.length()) <= SMALL) {
+                reader.kept.borrow_mut().insert(place, bytes);
+            }
+            checksum
+        });
+        driver.feed(Event::Hashed {
+            key: job.key,
+            index: job.index,
+            checksum,
+        });
+    }
+    reader.pump(&driver);
+}
+
+async fn hash(driver: &Weak<Driver>, file: &File, job: &Job) -> Option<(Checksum, Uint8Array)> {
+    let range = job.layout.range(job.index)?;
+    let bytes = read(file, range).await?;
+    let mut hasher = ChunkHasher::new(job.layout, job.index).ok()?;
+    let mut turn = browser::now_ms();
+    let mut at = 0;
+    while at < bytes.length() {
+        let end = at.saturating_add(PIECE).min(bytes.length());
+        if browser::now_ms() - turn > TURN_MS {
+            browser::sleep(0).await;
+            turn = browser::now_ms();
+        }
+        driver
+            .upgrade()?
+            .reader
+            .hash_piece(&mut hasher, &bytes.subarray(at, end))?;
+        at = end;
+    }
+    // Fails if the file has become shorter.
+    Some((hasher.finish().ok()?, bytes))
+}
+
+/// Reads bytes of a file into JavaScript's memory, not into wasm's.
+pub(crate) async fn read(file: &File, range: ByteRange) -> Option<Uint8Array> {
+    // `File::slice` of gloo would make a new file with a name; a blob's is a mere reference.
+    let blob: &Blob = file;
+    let slice = blob.slice(range.start, range.end);
+    let slice: &web_sys::Blob = slice.as_ref();
+    let buffer = JsFuture::from(slice.array_buffer()).await.ok()?;
+    let bytes = Uint8Array::new(buffer.unchecked_ref::<ArrayBuffer>());
+    (u64::from(bytes.length()) == range.len()).then_some(bytes)
+}
+
+/// Whether a byte of the file can be read; `None` if not, else whether the file is what it was.
+///
+/// A browser keeps size and time of the moment when the file was picked and refuses to read it
+/// once they differ from the disk's, so being readable is being unchanged.
+pub(crate) async fn probe(file: &File) -> Option<bool> {
+    let blob: &Blob = file;
+    let size = blob.size();
+    let bytes = read(file, ByteRange::new(0, size.min(1))).await?;
+    Some(u64::from(bytes.length()) == size.min(1))
+}

@@ -1,0 +1,102 @@
+//! What the host page may set.
+
+use hoist_engine::{FileKey, Notice, Restrictions, RetryPolicy, Totals};
+use hoist_protocol::{ErrorCode, ListResponse, OnConflict, Receipt, route::DEFAULT_PREFIX};
+use leptos::prelude::Callback;
+
+/// How the bytes of a request are handed to the browser.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Body {
+    /// [`Body::Buffer`] in Safari, which hangs on requests made of slices of files (See
+    /// pqina/filepond#1059), [`Body::Slices`] elsewhere.
+    #[default]
+    Auto,
+    /// Slices of the files; the browser reads them while it sends. Needs the least memory.
+    Slices,
+    /// One buffer per request, filled with what was read for the checksum.
+    Buffer,
+}
+
+/// A file that was given up, or not taken in the first place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileError {
+    /// Its row.
+    pub key: FileKey,
+    /// Its name.
+    pub name: String,
+    /// Its folder, or empty.
+    pub path: String,
+    /// The server's code, if the server refused it.
+    pub code: Option<ErrorCode>,
+    /// What a person reads.
+    pub words: String,
+}
+
+/// What the host page may set; everything has a default.
+///
+/// A callback may call every method of the handle, itself included.
+#[derive(Clone, Debug)]
+pub struct UploaderOptions {
+    /// Where the server's router is mounted, without a slash at its end. Default `/hoist`.
+    pub endpoint: String,
+    /// Whether files are sent as soon as they are added; otherwise [`crate::Uploader::start`] begins.
+    /// Default `true`.
+    pub auto_start: bool,
+    /// The chunk size to wish for, in bytes; the server answers the nearest it allows. Default: none.
+    pub chunk_size: Option<u64>,
+    /// Most requests that carry bytes at the same time. Default 4.
+    pub max_concurrent: u32,
+    /// What is taken; `accept` is also set on the input. Default: all that the server takes.
+    pub restrictions: Restrictions,
+    /// When failures are tried again.
+    pub retry: RetryPolicy,
+    /// What to do if another file has the path of one that is added. Default: both stay.
+    pub on_conflict: OnConflict,
+    /// Whether there is a button to choose a whole folder. Default `true`.
+    pub directory: bool,
+    /// Headers of every request, as name and value. Another origin must allow them.
+    pub headers: Vec<(String, String)>,
+    /// Whether cookies go to another origin. Default `false`; to the same origin they always go.
+    pub with_credentials: bool,
+    /// How bytes are handed to the browser.
+    pub body: Body,
+    /// What the server has of this visitor, to be shown from the first HTML on.
+    pub initial: Option<ListResponse>,
+    /// A file is stored whole; its receipt.
+    pub on_success: Option<Callback<Receipt>>,
+    /// A file was already there; its receipt.
+    pub on_skipped: Option<Callback<Receipt>>,
+    /// A file was given up.
+    pub on_error: Option<Callback<FileError>>,
+    /// A file was not taken, by [`UploaderOptions::restrictions`] or the server's limits.
+    pub on_restriction_failed: Option<Callback<FileError>>,
+    /// Nothing is left to do; said once each time the queue runs dry.
+    pub on_complete: Option<Callback<Totals>>,
+    /// Everything that happens, the above included.
+    pub on_event: Option<Callback<Notice>>,
+}
+
+impl Default for UploaderOptions {
+    fn default() -> Self {
+        Self {
+            endpoint: DEFAULT_PREFIX.to_owned(),
+            auto_start: true,
+            chunk_size: None,
+            max_concurrent: 4,
+            restrictions: Restrictions::default(),
+            retry: RetryPolicy::default(),
+            on_conflict: OnConflict::KeepBoth,
+            directory: true,
+            headers: Vec::new(),
+            with_credentials: false,
+            body: Body::Auto,
+            initial: None,
+            on_success: None,
+            on_skipped: None,
+            on_error: None,
+            on_restriction_failed: None,
+            on_complete: None,
+            on_event: None,
+        }
+    }
+}

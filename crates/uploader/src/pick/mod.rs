@@ -1,0 +1,110 @@
+//! How files come in: from an input, from a drop, from a folder.
+
+mod drop;
+mod input;
+
+use gloo_file::File;
+use hoist_engine::Picked;
+use js_sys::{Array, Reflect};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::spawn_local;
+
+use crate::{browser, driver::Driver};
+
+pub(crate) use drop::take_drop;
+pub(crate) use input::take_input;
+
+/// After this long the page gets its turn.
+const TURN_MS: f64 = 10.0;
+
+/// What the browser tells of a file; `folder` if a walk knows it better.
+pub(crate) fn describe(file: &web_sys::File, folder: Option<&str>) -> Picked {
+    // Not in web-sys; set only by a folder picker.
+    let relative = || {
+        Reflect::get(file, &JsValue::from_str("webkitRelativePath"))
+            .ok()
+            .and_then(|path| path.as_string())
+            .unwrap_or_default()
+    };
+    let path = match folder {
+        Some(folder) => folder.to_owned(),
+        None => folder_of(&relative()).to_owned(),
+    };
+    let media_type = file.type_();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "sizes and times of a browser are whole numbers below 2^53"
+    )]
+    Picked {
+        name: file.name(),
+        path,
+        size: file.size() as u64,
+        last_modified: Some(file.last_modified() as i64),
+        media_type: (!media_type.is_empty()).then_some(media_type),
+        is_directory: false,
+    }
+}
+
+/// The folder of a path, without slashes at its ends.
+pub(crate) fn folder_of(path: &str) -> &str {
+    path.trim_start_matches('/')
+        .rsplit_once('/')
+        .map_or("", |(folder, _)| folder)
+}
+
+/// Adds files in slices; the first at once, so that nobody sees an idle uploader in between.
+pub(crate) fn add_files(driver: &std::rc::Rc<Driver>, files: Vec<web_sys::File>) {
+    driver.begin_picking();
+    let mut files = files.into_iter();
+    add_for_a_turn(driver, &mut files);
+    if files.len() == 0 {
+        driver.end_picking(0);
+        return;
+    }
+    let me = std::rc::Rc::downgrade(driver);
+    spawn_local(async move {
+        while files.len() > 0 {
+            browser::sleep(0).await;
+            let Some(driver) = me.upgrade() else { return };
+            add_for_a_turn(&driver, &mut files);
+        }
+        if let Some(driver) = me.upgrade() {
+            driver.end_picking(0);
+        }
+    });
+}
+
+fn add_for_a_turn(driver: &Driver, files: &mut std::vec::IntoIter<web_sys::File>) {
+    let begun = browser::now_ms();
+    while files.len() > 0 && browser::now_ms() - begun < TURN_MS {
+        driver.add(
+            files
+                .by_ref()
+                .take(100)
+                .map(|file| (describe(&file, None), Some(File::from(file)))),
+        );
+    }
+}
+
+/// A browser's list as one of ours; what is no file is left out.
+fn to_files(list: &JsValue) -> Vec<web_sys::File> {
+    Array::from(list)
+        .iter()
+        .filter_map(|file| file.dyn_into::<web_sys::File>().ok())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::folder_of;
+
+    #[test]
+    fn the_folder_of_a_path_has_no_slashes_at_its_ends() {
+        assert_eq!(folder_of(""), "");
+        assert_eq!(folder_of("a.txt"), "");
+        assert_eq!(folder_of("/a.txt"), "");
+        assert_eq!(folder_of("/a/b/c.txt"), "a/b");
+        assert_eq!(folder_of("صور/سنة/x"), "صور/سنة");
+    }
+}

@@ -1,0 +1,102 @@
+//! Where files come in.
+
+use leptos::{attr::custom::custom_attribute, ev, html, prelude::*};
+use web_sys::HtmlInputElement;
+
+use crate::{Uploader, format, pick};
+
+/// The zone that takes drops, with the labelled inputs for everybody else.
+#[component]
+pub(super) fn DropZone(uploader: Uploader) -> impl IntoView {
+    let options = uploader.options();
+    let accept = options.restrictions.accept.join(",");
+    let accept = (!accept.is_empty()).then_some(accept);
+    let is_multiple = options.restrictions.max_files != Some(1);
+    let files = NodeRef::<html::Input>::new();
+    let folder = NodeRef::<html::Input>::new();
+    // What was chosen before the page came alive gives no event any more.
+    Effect::new(move || {
+        for input in [files.get(), folder.get()].into_iter().flatten() {
+            pick::take_input(uploader, &input);
+        }
+    });
+    let on_change = move |event: ev::Event| {
+        let input: HtmlInputElement = event_target(&event);
+        pick::take_input(uploader, &input);
+    };
+
+    // Entering a child comes before leaving its parent, so they are counted.
+    let depth = RwSignal::new(0i32);
+    let on_drop = move |event: ev::DragEvent| {
+        event.prevent_default();
+        depth.set(0);
+        if let Some(data) = event.data_transfer() {
+            pick::take_drop(uploader, &data);
+        }
+    };
+    let unreadable = uploader.unreadable();
+    let problem = move || {
+        let count = u64::from(unreadable.get());
+        (count > 0).then(|| {
+            format!(
+                "{} could not be read and are not in the list.",
+                format::files(count)
+            )
+        })
+    };
+
+    view! {
+        <div
+            class="hoist-uploader__drop"
+            class=("hoist-uploader__drop--over", move || depth.get() > 0)
+            on:dragenter=move |event| {
+                event.prevent_default();
+                depth.update(|depth| *depth += 1);
+            }
+            on:dragover=move |event| event.prevent_default()
+            on:dragleave=move |_| depth.update(|depth| *depth = (*depth - 1).max(0))
+            on:drop=on_drop
+        >
+            <span class="hoist-uploader__arrow" aria-hidden="true"></span>
+            <p class="hoist-uploader__hint">"Drop files or folders here, or"</p>
+            <div class="hoist-uploader__picks">
+                <label class="hoist-uploader__pick hoist-uploader__button hoist-uploader__button--main">
+                    <input
+                        class="hoist-uploader__input"
+                        type="file"
+                        name="file"
+                        multiple=is_multiple
+                        accept=accept
+                        node_ref=files
+                        on:change=on_change
+                    />
+                    "Choose files"
+                </label>
+                {options
+                    .directory
+                    .then(|| {
+                        view! {
+                            <label class="hoist-uploader__pick hoist-uploader__button">
+                                <input
+                                    class="hoist-uploader__input"
+                                    type="file"
+                                    name="file"
+                                    multiple
+                                    {..custom_attribute("webkitdirectory", "")}
+                                    node_ref=folder
+                                    on:change=on_change
+                                />
+                                "Choose a folder"
+                            </label>
+                        }
+                    })}
+                <button class="hoist-uploader__button hoist-uploader__send" type="submit">
+                    "Upload"
+                </button>
+            </div>
+            <p class="hoist-uploader__problem" role="alert">
+                {problem}
+            </p>
+        </div>
+    }
+}

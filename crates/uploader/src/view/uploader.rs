@@ -1,0 +1,98 @@
+//! The whole component.
+
+use hoist_protocol::{ListResponse, route};
+use leptos::prelude::*;
+
+use super::{drop_zone::DropZone, file_list::FileList, live::Live, totals::TotalsBar};
+use crate::{UploaderOptions, use_uploader};
+
+/// A drop zone, the list of files, and what can be done with them.
+///
+/// Works without any option, with a server's router mounted at `/hoist`. To do more than the
+/// component shows, make the handle yourself with [`use_uploader`] and give it as `uploader`.
+///
+/// # Examples
+///
+/// ```
+/// use hoist_leptos::{Restrictions, Uploader, UploaderOptions};
+/// use leptos::prelude::*;
+///
+/// #[component]
+/// fn Photos() -> impl IntoView {
+///     let options = UploaderOptions {
+///         restrictions: Restrictions {
+///             accept: vec!["image/*".to_owned()],
+///             max_file_size: Some(50_000_000),
+///             ..Restrictions::default()
+///         },
+///         on_success: Some(Callback::new(|receipt| leptos::logging::log!("{receipt:?}"))),
+///         ..UploaderOptions::default()
+///     };
+///     view! { <Uploader options/> }
+/// }
+/// ```
+///
+/// # Server rendering
+///
+/// Give the server's list as `initial`: the first HTML shows it, the browser gets it with the
+/// page, and hydration changes nothing. Without JavaScript the form posts to the same store.
+/// `data-hydrated` appears on the element when the page has come alive.
+///
+/// # Styling
+///
+/// [`crate::STYLESHEET`]; custom properties `--uploader-*`; class names `hoist-uploader__…`. No
+/// style is written inline before the page is alive, so a strict policy holds.
+///
+/// # Accessibility
+///
+/// A real file input with a label; every button is named after its file; changes are said in one
+/// polite live region, at milestones only.
+#[component]
+pub fn Uploader(
+    /// What it may do, where it sends, and whom it tells.
+    #[prop(optional)]
+    options: UploaderOptions,
+    /// What the server has of this visitor; read on the server only, and sent along with the page.
+    #[prop(default = None, into)]
+    initial: Option<ListResponse>,
+    /// A handle that was made already; `options` and `initial` are then its own.
+    #[prop(optional)]
+    uploader: Option<crate::Uploader>,
+) -> impl IntoView {
+    let uploader = uploader.unwrap_or_else(|| {
+        let mut options = options;
+        let given = initial.or_else(|| options.initial.take());
+        // The browser reads what the server has rendered with, and not its own arguments.
+        options.initial = SharedValue::new(move || given).into_inner();
+        use_uploader(options)
+    });
+    let options = uploader.options();
+    let action = format!("{}{}", options.endpoint, route::FORM);
+
+    let is_alive = RwSignal::new(false);
+    Effect::new(move || is_alive.set(true));
+    let (overview, picking) = (uploader.overview(), uploader.is_picking());
+    let unsettled = move || overview.read().totals.unsettled + u32::from(picking.get());
+
+    view! {
+        <section
+            class="hoist-uploader"
+            aria-label="Upload files"
+            data-hydrated=move || is_alive.get().then_some("")
+            data-unsettled=unsettled
+        >
+            <form
+                class="hoist-uploader__form"
+                method="post"
+                enctype="multipart/form-data"
+                action=action
+                on:submit=move |event| event.prevent_default()
+            >
+                <DropZone uploader/>
+            </form>
+            <TotalsBar uploader/>
+            <FileList uploader/>
+            <Live uploader/>
+        </section>
+    }
+}
