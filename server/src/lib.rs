@@ -1,1 +1,93 @@
-//! hoist-server.
+//! The program: configuration, logging, shutdown and composition of what the other crates do.
+//!
+//! [`run`] is all of it but the reading of flags and signals, so that tests start it on port 0.
+
+pub mod compose;
+pub mod config;
+mod hosts;
+mod key;
+pub mod shutdown;
+mod sweeper;
+pub mod telemetry;
+
+use std::{future::Future, net::SocketAddr, path::PathBuf};
+
+use hoist_axum::Clock;
+use hoist_store::{Store, StoreError};
+use tokio::net::TcpListener;
+
+pub use config::{Config, ConfigError, Plan, Visitors};
+
+/// Why the program ended.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The flags contradict each other.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The runtime did not start.
+    #[error("the runtime did not start")]
+    Runtime(#[source] std::io::Error),
+    /// The address is taken or not ours.
+    #[error("cannot listen on {addr}")]
+    Bind {
+        /// Which.
+        addr: SocketAddr,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The data folder cannot be used.
+    #[error("cannot use the data folder {}", .folder.display())]
+    Store {
+        /// Which.
+        folder: PathBuf,
+        /// Why not.
+        #[source]
+        source: StoreError,
+    },
+    /// The key of the visitors' cookies cannot be read or made.
+    #[error("cannot use the key {}", .file.display())]
+    Key {
+        /// Which.
+        file: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The accept loop ended.
+    #[error("cannot serve")]
+    Serve(#[source] std::io::Error),
+}
+
+/// Serves on `listener` until `shutdown` resolves, then ends in order.
+///
+/// Prints one line with the address, the data folder and the effective configuration once it
+/// answers.
+///
+/// # Errors
+///
+/// [`RunError`], if it cannot start or not close its store.
+pub async fn run(
+    listener: TcpListener,
+    plan: Plan,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), RunError> {
+    let addr = listener.local_addr().map_err(RunError::Serve)?;
+    let clock = Clock::system();
+    let failed = |source| RunError::Store {
+        folder: plan.data.clone(),
+        source,
+    };
+    let store = Store::open(&plan.data, plan.store.clone(), clock.now())
+        .await
+        .map_err(failed)?;
+    let router = compose::compose(&store, &plan, &clock)?;
+    let sweeper = sweeper::start(store.clone(), clock.clone());
+    telemetry::announce(&plan, addr);
+    let served = hoist_axum::serve(listener, router, plan.serve.clone(), shutdown).await;
+    sweeper.abort();
+    tracing::info!("closing the store");
+    store.close().await.map_err(failed)?;
+    served.map_err(RunError::Serve)
+}

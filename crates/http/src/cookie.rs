@@ -7,6 +7,7 @@
 use std::{
     fmt,
     future::Future,
+    io,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -36,7 +37,7 @@ impl CookieKey {
     /// # Errors
     ///
     /// If the system has no randomness to give.
-    pub fn random() -> Result<Self, getrandom::Error> {
+    pub fn random() -> io::Result<Self> {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes)?;
         Ok(Self(bytes))
@@ -141,7 +142,7 @@ pub enum Visitor {
 /// let app: axum::Router = axum::Router::new()
 ///     .nest("/hoist", hoist_axum::router(store, config))
 ///     .layer(visitors.layer());
-/// # Ok::<(), getrandom::Error>(())
+/// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct CookieVisitors(Arc<Inner>);

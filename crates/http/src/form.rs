@@ -71,7 +71,7 @@ async fn receive(
                 "A form is sent as multipart/form-data with a boundary of 1 to 70 characters",
             )
         })?;
-    let limits = core.store.limits(party).await?;
+    let limits = core.store.limits(core.now(), party).await?;
     let budget = Arc::new(AtomicU64::new(HEAD_SIZE));
     let mut multipart = Multipart::new(Paced::new(frames(reader), Arc::clone(&budget)), boundary);
     let mut files = 0;
@@ -99,7 +99,9 @@ async fn receive(
 
 /// Streams one part into an upload of its own.
 async fn receive_file(core: &Core, party: &Party, mut field: Field<'_>) -> Result<(), ApiError> {
+    // multer gives a part without content as one empty piece.
     let first = field.chunk().await.map_err(malformed)?;
+    let first = first.filter(|bytes| !bytes.is_empty());
     let file_name = field.file_name().unwrap_or_default();
     if file_name.is_empty() && first.is_none() {
         return Ok(()); // a field that the person left untouched

@@ -11,7 +11,9 @@ pub(crate) async fn limits(
     State(core): State<Arc<Core>>,
     Extension(access): Extension<Access>,
 ) -> Result<Response, ApiError> {
-    Ok(answer::ok(&core.store.limits(&access.party).await?))
+    Ok(answer::ok(
+        &core.store.limits(core.now(), &access.party).await?,
+    ))
 }
 
 /// Refuses a list that is too long before the store sees it.
@@ -20,7 +22,7 @@ pub(crate) async fn check_batch(
     access: &Access,
     length: usize,
 ) -> Result<(), ApiError> {
-    let most = core.store.limits(&access.party).await?.batch;
+    let most = core.store.limits(core.now(), &access.party).await?.batch;
     if length as u64 > u64::from(most) {
         return Err(ApiError::new(
             ErrorCode::TooMany,

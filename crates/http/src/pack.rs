@@ -29,7 +29,7 @@ pub(crate) async fn send_pack(
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let limits = core.store.limits(&access.party).await?;
+    let limits = core.store.limits(core.now(), &access.party).await?;
     let reader = BodyReader::new(&core, &parts, body, limits.pack_size);
     access.require(|rights| rights.send)?;
     reader.check_announced()?;

@@ -1,0 +1,60 @@
+//! What the program is made of: the one place where pages, protocol and visitors meet.
+
+use std::sync::Arc;
+
+use axum::{Json, Router, middleware, routing::get};
+use hoist_axum::{Authorizer, Clock, CookieConfig, CookieVisitors, HttpConfig, Shared};
+use hoist_store::Store;
+use serde_json::json;
+
+use crate::{Plan, RunError, Visitors, hosts, key};
+
+/// Name of the key file in the data folder.
+const KEY_FILE: &str = "visitor.key";
+
+/// Puts the router together.
+///
+/// # Errors
+///
+/// [`RunError::Key`], if visitors are told apart and the key of their cookies cannot be used.
+pub fn compose(store: &Store, plan: &Plan, clock: &Clock) -> Result<Router, RunError> {
+    let cookies = match plan.visitors {
+        Visitors::Shared => None,
+        Visitors::Cookie => Some(cookies(plan)?),
+    };
+    let config = HttpConfig {
+        authorize: match &cookies {
+            None => Authorizer::new(Shared),
+            Some(visitors) => Authorizer::new(visitors.clone()),
+        },
+        clock: clock.clone(),
+        ..plan.http.clone()
+    };
+    let api = hoist_axum::router(store.clone(), config);
+    let mut router = Router::new().nest(&plan.prefix, api);
+    if let Some(visitors) = &cookies {
+        router = router.layer(visitors.layer());
+    }
+    let counted = store.clone();
+    router = router.route("/healthz", get(move || health(counted.clone())));
+    if plan.checks_hosts {
+        let hosts: hosts::Hosts = Arc::from(plan.hosts.clone());
+        router = router.layer(middleware::from_fn_with_state(hosts, hosts::check));
+    }
+    Ok(router)
+}
+
+fn cookies(plan: &Plan) -> Result<CookieVisitors, RunError> {
+    let file = plan.data.join(KEY_FILE);
+    let key = key::load(&file).map_err(|source| RunError::Key { file, source })?;
+    Ok(CookieVisitors::new(key, CookieConfig::default()))
+}
+
+/// Says that it lives, and how many bytes of files it has received since it started.
+async fn health(store: Store) -> Json<serde_json::Value> {
+    Json(json!({
+        "status": "ok",
+        "version": env!("CARGO_PKG_VERSION"),
+        "receivedBytes": store.received_bytes(),
+    }))
+}

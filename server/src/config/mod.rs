@@ -1,0 +1,95 @@
+//! Flags, their environment variables, and what they come to. The only reader of the environment.
+
+mod plan;
+mod unit;
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Parser, ValueEnum};
+
+pub use plan::{ConfigError, Plan};
+use unit::{bytes, span_ms};
+
+/// Resumable file upload: a page, and a server that loses nothing.
+///
+/// Sizes are bytes, or have a unit: 64KiB, 1MiB, 32M, 2T. Spans have one: 30s, 10m, 12h, 7d.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "hoist", version, max_term_width = 100)]
+pub struct Config {
+    /// Folder of everything that is kept; made if it is not there.
+    #[arg(long, env = "HOIST_DATA", default_value = "./data")]
+    pub data: PathBuf,
+    /// Address to listen on; if not given, LEPTOS_SITE_ADDR, else 127.0.0.1:3000.
+    #[arg(long, env = "HOIST_ADDR")]
+    pub addr: Option<SocketAddr>,
+    /// What `cargo leptos` says.
+    #[arg(long, env = "LEPTOS_SITE_ADDR", hide = true)]
+    pub leptos_site_addr: Option<SocketAddr>,
+    /// Path below which the upload protocol answers.
+    #[arg(long, env = "HOIST_PREFIX", default_value = "/hoist")]
+    pub prefix: String,
+    /// Who sees whose files; if not given, `shared` on loopback and `cookie` beyond.
+    #[arg(long, env = "HOIST_VISITORS")]
+    pub visitors: Option<Visitors>,
+    /// Listen beyond loopback, for everybody who reaches the port.
+    #[arg(long, env = "HOIST_OPEN")]
+    pub open: bool,
+    /// Names that a server on loopback answers to beside localhost, for a proxy in front of it.
+    #[arg(long = "host", env = "HOIST_HOSTS", value_delimiter = ',')]
+    pub hosts: Vec<String>,
+    /// Other origins whose pages may upload here, as https://app.example.
+    #[arg(
+        long = "allow-origin",
+        env = "HOIST_ALLOW_ORIGINS",
+        value_delimiter = ','
+    )]
+    pub allow_origins: Vec<String>,
+    /// Size of a chunk: a power of two from 64KiB to 16MiB.
+    #[arg(long, env = "HOIST_CHUNK_SIZE", value_parser = bytes)]
+    pub chunk_size: Option<u64>,
+    /// Largest request that carries chunks; below what a proxy in front allows.
+    #[arg(long, env = "HOIST_PACK_SIZE", default_value = "32MiB", value_parser = bytes)]
+    pub pack_size: u64,
+    /// Largest file.
+    #[arg(long, env = "HOIST_MAX_FILE_SIZE", default_value = "16TiB", value_parser = bytes)]
+    pub max_file_size: u64,
+    /// Smallest file.
+    #[arg(long, env = "HOIST_MIN_FILE_SIZE", default_value = "0", value_parser = bytes)]
+    pub min_file_size: u64,
+    /// Most unfinished uploads of one visitor.
+    #[arg(long, env = "HOIST_MAX_UNFINISHED", default_value_t = 100_000)]
+    pub max_unfinished: u64,
+    /// Types of files that are taken, as image/*, application/pdf or .txt; all if not given.
+    #[arg(long = "type", env = "HOIST_TYPES", value_delimiter = ',')]
+    pub types: Vec<String>,
+    /// How much of the disk stays free.
+    #[arg(long, env = "HOIST_KEEP_FREE", default_value = "256MiB", value_parser = bytes)]
+    pub keep_free: u64,
+    /// How long an unfinished upload is kept after its last byte.
+    #[arg(long, env = "HOIST_KEEP_UNFINISHED", default_value = "7d", value_parser = span_ms)]
+    pub keep_unfinished: u64,
+    /// How long a deleted file can be restored.
+    #[arg(long, env = "HOIST_DELETE_GRACE", default_value = "30s", value_parser = span_ms)]
+    pub delete_grace: u64,
+    /// How long a request may stand still.
+    #[arg(long, env = "HOIST_BODY_IDLE", default_value = "30s", value_parser = span_ms)]
+    pub body_idle: u64,
+    /// How long the head of a request may take, and a connection be kept between requests.
+    #[arg(long, env = "HOIST_HEADER_TIMEOUT", default_value = "30s", value_parser = span_ms)]
+    pub header_timeout: u64,
+    /// Most connections at one time.
+    #[arg(long, env = "HOIST_MAX_CONNECTIONS", default_value_t = 16_384)]
+    pub max_connections: usize,
+    /// What is logged, as in RUST_LOG.
+    #[arg(long, env = "HOIST_LOG", default_value = "info")]
+    pub log: String,
+}
+
+/// Who sees whose files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Visitors {
+    /// Everybody sees everything; files lie under their own names.
+    Shared,
+    /// Each browser sees its own.
+    Cookie,
+}

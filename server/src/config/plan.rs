@@ -1,0 +1,272 @@
+//! What the flags come to, checked against each other.
+
+use std::{fmt, net::SocketAddr, path::PathBuf};
+
+use hoist_axum::{HttpConfig, ServeConfig};
+use hoist_protocol::{ChunkLayout, Limits, MAX_CHUNK_SIZE, MAX_FILE_SIZE, MIN_CHUNK_SIZE};
+use hoist_store::StoreConfig;
+use tokio::net::TcpListener;
+
+use super::{Config, Visitors, unit::show_bytes};
+use crate::RunError;
+
+/// Room that a pack needs beside the bytes of one chunk.
+const MANIFEST_ROOM: u64 = 1 << 10;
+
+/// Why the flags cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// Beyond loopback without saying so.
+    #[error(
+        "{0} can be reached from other machines and everybody there could upload: start with --open \
+         if that is wanted, or listen on 127.0.0.1 (sign-in by --password or --trust-header is not \
+         there yet)"
+    )]
+    NotOpen(SocketAddr),
+    /// The prefix is no path.
+    #[error("--prefix must be like /hoist: it begins with a slash and does not end with one")]
+    Prefix,
+    /// The chunk size is not one.
+    #[error("--chunk-size must be a power of two from 64KiB to 16MiB")]
+    ChunkSize,
+    /// A chunk does not fit into a pack.
+    #[error("--pack-size must be larger than --chunk-size, and at least 66KiB")]
+    PackSize,
+    /// Files are too large, or none is allowed.
+    #[error("--max-file-size must be at least --min-file-size, and at most 16TiB")]
+    FileSize,
+    /// An origin is no origin.
+    #[error("--allow-origin {0:?} must be like https://app.example, without a path")]
+    Origin(String),
+}
+
+/// All that the program does, decided.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The data folder.
+    pub data: PathBuf,
+    /// Where to listen.
+    pub addr: SocketAddr,
+    /// Path below which the protocol answers.
+    pub prefix: String,
+    /// Who sees whose files.
+    pub visitors: Visitors,
+    /// Whether only known names of the server are answered.
+    pub checks_hosts: bool,
+    /// Further known names.
+    pub hosts: Vec<String>,
+    /// What the store is told.
+    pub store: StoreConfig,
+    /// What the router is told; who is who and the clock are added by `compose`.
+    pub http: HttpConfig,
+    /// What the accept loop is told.
+    pub serve: ServeConfig,
+}
+
+impl Config {
+    /// Checks the flags against each other.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`], in one line for who started the program.
+    pub fn check(self) -> Result<Plan, ConfigError> {
+        let addr = self
+            .addr
+            .or(self.leptos_site_addr)
+            .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 3000)));
+        let is_loopback = addr.ip().is_loopback();
+        if !is_loopback && !self.open {
+            return Err(ConfigError::NotOpen(addr));
+        }
+        let is_path = self.prefix.len() > 1
+            && self.prefix.starts_with('/')
+            && !self.prefix.ends_with('/')
+            && !self.prefix.contains(['{', '}', '*', '?', '#', ' ']);
+        if !is_path {
+            return Err(ConfigError::Prefix);
+        }
+        for origin in &self.allow_origins {
+            let rest = ["https://", "http://"]
+                .iter()
+                .find_map(|scheme| origin.strip_prefix(scheme));
+            if rest.is_none_or(|host| host.is_empty() || host.contains('/')) {
+                return Err(ConfigError::Origin(origin.clone()));
+            }
+        }
+        let visitors = self.visitors.unwrap_or(if is_loopback {
+            Visitors::Shared
+        } else {
+            Visitors::Cookie
+        });
+        let data = std::path::absolute(&self.data).unwrap_or_else(|_| self.data.clone());
+        Ok(Plan {
+            data,
+            addr,
+            visitors,
+            // With cookies a page under a foreign name has no cookie to abuse.
+            checks_hosts: is_loopback && visitors == Visitors::Shared && !self.open,
+            store: StoreConfig {
+                limits: self.limits()?,
+                unfinished_ttl_ms: self.keep_unfinished,
+                delete_grace_ms: self.delete_grace,
+                keep_free: self.keep_free,
+                ..StoreConfig::default()
+            },
+            http: HttpConfig {
+                allowed_origins: self.allow_origins,
+                body_idle_ms: self.body_idle,
+                drain_size: self.pack_size,
+                ..HttpConfig::default()
+            },
+            serve: ServeConfig {
+                header_timeout_ms: self.header_timeout,
+                connections: self.max_connections,
+                ..ServeConfig::default()
+            },
+            prefix: self.prefix,
+            hosts: self.hosts,
+        })
+    }
+
+    fn limits(&self) -> Result<Limits, ConfigError> {
+        let max_chunk_size = self
+            .pack_size
+            .checked_sub(MANIFEST_ROOM)
+            .filter(|&room| room >= MIN_CHUNK_SIZE)
+            .map(|room| 1 << room.min(MAX_CHUNK_SIZE).ilog2())
+            .ok_or(ConfigError::PackSize)?;
+        let defaults = Limits::default();
+        let chunk_size = match self.chunk_size {
+            None => defaults.chunk_size.min(max_chunk_size),
+            Some(size) if ChunkLayout::new(0, size).is_err() => return Err(ConfigError::ChunkSize),
+            Some(size) if size > max_chunk_size => return Err(ConfigError::PackSize),
+            Some(size) => size,
+        };
+        if self.max_file_size > MAX_FILE_SIZE || self.max_file_size < self.min_file_size {
+            return Err(ConfigError::FileSize);
+        }
+        Ok(Limits {
+            max_chunk_size,
+            chunk_size,
+            pack_size: self.pack_size,
+            file_size: self.max_file_size,
+            min_file_size: self.min_file_size,
+            unfinished: self.max_unfinished,
+            types: self.types.clone(),
+            ..defaults
+        })
+    }
+}
+
+impl Plan {
+    /// Takes the address.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Bind`].
+    pub async fn bind(&self) -> Result<TcpListener, RunError> {
+        let addr = self.addr;
+        TcpListener::bind(addr)
+            .await
+            .map_err(|source| RunError::Bind { addr, source })
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let limits = &self.store.limits;
+        let visitors = match self.visitors {
+            Visitors::Shared => "shared",
+            Visitors::Cookie => "cookie",
+        };
+        write!(
+            f,
+            "data={} prefix={} visitors={visitors} chunk-size={} pack-size={} max-file-size={} keep-free={}",
+            self.data.display(),
+            self.prefix,
+            show_bytes(limits.chunk_size),
+            show_bytes(limits.pack_size),
+            show_bytes(limits.file_size),
+            show_bytes(self.store.keep_free),
+        )?;
+        if !limits.types.is_empty() {
+            write!(f, " types={}", limits.types.join(","))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    /// Flags without what this shell's environment may say.
+    fn plan(flags: &[&str]) -> Result<Plan, ConfigError> {
+        let mut config = Config::parse_from(["hoist"].iter().chain(flags));
+        config.leptos_site_addr = None;
+        config.check()
+    }
+
+    #[test]
+    fn beyond_loopback_it_must_be_told_to() {
+        let wide = plan(&["--addr", "0.0.0.0:80"]).unwrap_err().to_string();
+        assert!(wide.contains("--open") && !wide.contains('\n'), "{wide}");
+        let open = plan(&["--addr", "0.0.0.0:80", "--open"]).unwrap();
+        assert_eq!(open.visitors, Visitors::Cookie);
+        assert!(!open.checks_hosts);
+        let local = plan(&["--addr", "[::1]:80"]).unwrap();
+        assert_eq!(local.visitors, Visitors::Shared);
+        assert!(local.checks_hosts);
+    }
+
+    #[test]
+    fn a_chunk_always_fits_into_a_pack() {
+        for (flags, chunk_size, max_chunk_size) in [
+            (&[][..], 1 << 20, 16 << 20),
+            (&["--chunk-size", "64KiB"], 64 << 10, 16 << 20),
+            (&["--pack-size", "1MiB"], 512 << 10, 512 << 10),
+            (&["--pack-size", "66KiB"], 64 << 10, 64 << 10),
+        ] {
+            let limits = plan(flags).unwrap().store.limits;
+            assert_eq!(limits.chunk_size, chunk_size, "{flags:?}");
+            assert_eq!(limits.max_chunk_size, max_chunk_size, "{flags:?}");
+        }
+        for flags in [
+            &["--pack-size", "64KiB"][..],
+            &["--pack-size", "1MiB", "--chunk-size", "1MiB"],
+            &["--chunk-size", "100000"],
+            &["--chunk-size", "32MiB"],
+            &["--max-file-size", "17TiB"],
+            &["--max-file-size", "1K", "--min-file-size", "2K"],
+            &["--prefix", "hoist"],
+            &["--prefix", "/"],
+            &["--prefix", "/a/"],
+            &["--prefix", "/{a}"],
+            &["--allow-origin", "app.example"],
+            &["--allow-origin", "https://app.example/"],
+        ] {
+            assert!(plan(flags).is_err(), "{flags:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_printed_is_what_is_done() {
+        let shown = plan(&[
+            "--data",
+            "/d",
+            "--pack-size",
+            "1MiB",
+            "--type",
+            "image/*,.pdf",
+        ])
+        .unwrap();
+        assert_eq!(
+            shown.to_string(),
+            "data=/d prefix=/hoist visitors=shared chunk-size=512KiB pack-size=1MiB \
+             max-file-size=16TiB keep-free=256MiB types=image/*,.pdf"
+        );
+    }
+}

@@ -1,0 +1,102 @@
+//! Numbers with units.
+
+/// Reads a size, as `65536`, `64KiB`, `64K`.
+pub(super) fn bytes(text: &str) -> Result<u64, String> {
+    let (number, unit) = split(text);
+    let shift = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => 0,
+        "k" | "kib" => 10,
+        "m" | "mib" => 20,
+        "g" | "gib" => 30,
+        "t" | "tib" => 40,
+        _ => {
+            return Err(format!(
+                "{unit:?} is no unit; there are KiB, MiB, GiB and TiB"
+            ));
+        }
+    };
+    scale(number, 1 << shift)
+}
+
+/// Reads a span, as `30s`, `10m`, `12h`, `7d`, `500ms`, into milliseconds.
+pub(super) fn span_ms(text: &str) -> Result<u64, String> {
+    let (number, unit) = split(text);
+    let factor = match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return Err("a span ends in ms, s, m, h or d".to_owned()),
+    };
+    scale(number, factor)
+}
+
+/// A size for the eye: the largest unit that divides it.
+pub(super) fn show_bytes(bytes: u64) -> String {
+    for (shift, unit) in [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")] {
+        if bytes > 0 && bytes.trailing_zeros() >= shift {
+            return format!("{}{unit}", bytes >> shift);
+        }
+    }
+    format!("{bytes}B")
+}
+
+fn split(text: &str) -> (&str, &str) {
+    let text = text.trim();
+    let end = text
+        .find(|letter: char| !letter.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    (number, unit.trim())
+}
+
+fn scale(number: &str, factor: u64) -> Result<u64, String> {
+    let number: u64 = number
+        .parse()
+        .map_err(|_| "a number is missing or too large".to_owned())?;
+    number
+        .checked_mul(factor)
+        .ok_or_else(|| "this is too large".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_spans_are_read_and_shown() {
+        for (text, size) in [
+            ("0", 0),
+            ("65536", 65536),
+            ("64KiB", 65536),
+            ("1m", 1 << 20),
+            ("2 TiB", 2 << 40),
+        ] {
+            assert_eq!(bytes(text), Ok(size), "{text}");
+        }
+        for (text, span) in [
+            ("500ms", 500),
+            ("30s", 30_000),
+            ("10m", 600_000),
+            ("7d", 604_800_000),
+        ] {
+            assert_eq!(span_ms(text), Ok(span), "{text}");
+        }
+        for wrong in ["", "x", "-1", "1.5M", "1MB2", "99999999999T"] {
+            assert!(bytes(wrong).is_err(), "{wrong}");
+        }
+        for wrong in ["30", "s", "30 years"] {
+            assert!(span_ms(wrong).is_err(), "{wrong}");
+        }
+        for (size, shown) in [
+            (0, "0B"),
+            (1000, "1000B"),
+            (1536, "1536B"),
+            (32 << 20, "32MiB"),
+            (1 << 44, "16TiB"),
+        ] {
+            assert_eq!(show_bytes(size), shown);
+        }
+    }
+}
