@@ -58,4 +58,5 @@ pub fn App() -> impl IntoView {
             <Stored endpoint=data.endpoint counts/>
         </main>
     }
+    .into_any()
 }

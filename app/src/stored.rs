@@ -146,6 +146,7 @@ pub(crate) fn Stored(
             </div>
         </details>
     }
+    .into_any()
 }
 
 fn row(list: List, endpoint: StoredValue<String>, file: StoredFile) -> impl IntoView {
@@ -265,4 +266,5 @@ fn row(list: List, endpoint: StoredValue<String>, file: StoredFile) -> impl Into
             </Show>
         </li>
     }
+    .into_any()
 }

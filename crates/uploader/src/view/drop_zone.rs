@@ -99,4 +99,5 @@ pub(super) fn DropZone(uploader: Uploader) -> impl IntoView {
             </p>
         </div>
     }
+    .into_any()
 }

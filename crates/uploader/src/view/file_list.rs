@@ -21,12 +21,13 @@ pub(super) fn FileList(uploader: Uploader) -> impl IntoView {
             }
             .into_any()
         } else {
-            rows(uploader).into_any()
+            rows(uploader)
         }
     }
+    .into_any()
 }
 
-fn rows(uploader: Uploader) -> impl IntoView {
+fn rows(uploader: Uploader) -> AnyView {
     let scroller = NodeRef::<html::Div>::new();
     let list = NodeRef::<html::Ul>::new();
     let (count, visible) = (uploader.count(), uploader.visible());
@@ -68,6 +69,7 @@ fn rows(uploader: Uploader) -> impl IntoView {
             </ul>
         </div>
     }
+    .into_any()
 }
 
 /// The height of a row as it is drawn now; all are equal.

@@ -75,6 +75,7 @@ pub(super) fn Row(uploader: Uploader, row: VisibleRow, size: Signal<usize>) -> i
             </div>
         </li>
     }
+    .into_any()
 }
 
 fn receipt_view(
@@ -203,6 +204,7 @@ fn Buttons(uploader: Uploader, file: ArcRwSignal<FileView>, name: String) -> imp
             })
         }}
     }
+    .into_any()
 }
 
 /// Whether a bar says something that the words do not.

@@ -14,6 +14,7 @@ pub(super) fn TotalsBar(uploader: Uploader) -> impl IntoView {
         let overview = overview.clone();
         is_shown.get().then(move || bar(uploader, &overview))
     }
+    .into_any()
 }
 
 fn bar(uploader: Uploader, overview: &ArcReadSignal<crate::Overview>) -> impl IntoView + use<> {
@@ -88,4 +89,5 @@ fn bar(uploader: Uploader, overview: &ArcReadSignal<crate::Overview>) -> impl In
             {move || way_out.get().map(|words| view! { <p class="hoist-uploader__held">{words}</p> })}
         </div>
     }
+    .into_any()
 }

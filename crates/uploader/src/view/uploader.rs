@@ -95,4 +95,5 @@ pub fn Uploader(
             <Live uploader/>
         </section>
     }
+    .into_any()
 }
