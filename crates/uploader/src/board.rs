@@ -289,3 +289,6 @@ pub(crate) fn listed(first: u32, list: &ListResponse) -> Event {
         uploads: list.uploads.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,11 +3,11 @@
 use leptos::{attr::custom::custom_attribute, ev, html, prelude::*};
 use web_sys::HtmlInputElement;
 
+use super::parts::Text;
 use crate::{Uploader, format, pick};
 
 /// The zone that takes drops, with the labelled inputs for everybody else.
-#[component]
-pub(super) fn DropZone(uploader: Uploader) -> impl IntoView {
+pub(super) fn drop_zone(uploader: Uploader) -> AnyView {
     let options = uploader.options();
     let accept = options.restrictions.accept.join(",");
     let accept = (!accept.is_empty()).then_some(accept);
@@ -35,15 +35,13 @@ pub(super) fn DropZone(uploader: Uploader) -> impl IntoView {
         }
     };
     let unreadable = uploader.unreadable();
-    let problem = move || {
-        let count = u64::from(unreadable.get());
-        (count > 0).then(|| {
-            format!(
-                "{} could not be read and are not in the list.",
-                format::files(count)
-            )
-        })
-    };
+    let problem: Text = Signal::derive(move || match unreadable.get() {
+        0 => String::new(),
+        count => format!(
+            "{} could not be read and are not in the list.",
+            format::files(u64::from(count))
+        ),
+    });
 
     view! {
         <div

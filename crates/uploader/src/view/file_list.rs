@@ -4,27 +4,28 @@ use leptos::{html, prelude::*};
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement};
 
-use super::{file_row::Row, virtual_list};
+use super::{
+    file_row::row,
+    parts::{fixed, paragraph, when},
+    virtual_list,
+};
 use crate::Uploader;
 
 /// The rows, or what stands there while there is none.
-#[component]
-pub(super) fn FileList(uploader: Uploader) -> impl IntoView {
+pub(super) fn file_list(uploader: Uploader) -> AnyView {
     let count = uploader.count();
     let is_empty = Memo::new(move |_| count.get() == 0);
-    move || {
-        if is_empty.get() {
-            view! {
-                <p class="hoist-uploader__empty">
-                    "Nothing here yet. Choose as much as you like: an upload continues where it stopped, and each file is checked to be equal."
-                </p>
-            }
-            .into_any()
-        } else {
+    let words = "Nothing here yet. Choose as much as you like: an upload continues where it stopped, \
+                 and each file is checked to be equal.";
+    (
+        when(is_empty.into(), move || {
+            paragraph("hoist-uploader__empty", fixed(words))
+        }),
+        when(Signal::derive(move || !is_empty.get()), move || {
             rows(uploader)
-        }
-    }
-    .into_any()
+        }),
+    )
+        .into_any()
 }
 
 fn rows(uploader: Uploader) -> AnyView {
@@ -51,7 +52,7 @@ fn rows(uploader: Uploader) -> AnyView {
             set_padding(&list, "padding-block-end", below, height);
         }
     });
-    let size = Signal::derive(move || count.get());
+    let size: Signal<String> = Memo::new(move |_| count.get().to_string()).into();
 
     view! {
         <div
@@ -63,9 +64,7 @@ fn rows(uploader: Uploader) -> AnyView {
             on:scroll=move |_| on_scroll()
         >
             <ul class="hoist-uploader__rows" role="list" node_ref=list>
-                <For each=move || visible.get() key=|row| row.serial let:row>
-                    <Row uploader row size/>
-                </For>
+                <For each=move || visible.get() key=|row| row.serial children=move |file| row(uploader, &file, size)/>
             </ul>
         </div>
     }

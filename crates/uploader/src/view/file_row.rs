@@ -1,210 +1,223 @@
 //! One file.
 
-use hoist_engine::Offers;
-use hoist_protocol::{FileState, OnConflict, route};
+use hoist_protocol::{FileState, OnConflict, Receipt, route};
 use leptos::prelude::*;
 
-use crate::{FileView, Uploader, VisibleRow, browser, format};
+use super::parts::{Text, button, fixed, progress, when};
+use crate::{FileKey, FileView, Offers, Uploader, VisibleRow, browser, format};
 
 /// One row of the list. All rows have one height, whatever they say.
-#[component]
-pub(super) fn Row(uploader: Uploader, row: VisibleRow, size: Signal<usize>) -> impl IntoView {
+pub(super) fn row(uploader: Uploader, row: &VisibleRow, size: Text) -> AnyView {
     let key = row.key;
-    let file = row.file;
+    let file = &row.file;
     let (name, folder, badge, family) = file.with_untracked(|file| {
         let (family, badge) =
             format::badge(&file.name, file.media_type.as_deref(), file.is_directory);
-        let folder = (!file.path.is_empty()).then(|| format!("{}/", file.path));
+        let folder = if file.path.is_empty() {
+            String::new()
+        } else {
+            format!("{}/", file.path)
+        };
         (file.name.to_string(), folder, badge, family)
     });
-    let (state, position, progress, line, receipt) = (
-        file.clone(),
-        file.clone(),
-        file.clone(),
-        file.clone(),
-        file.clone(),
+    let label = fixed(name.clone());
+    let (max, value) = (
+        of(file, |f| f.size.max(1).to_string()),
+        of(file, |f| f.shown.to_string()),
     );
-    let receipt = Memo::new(move |_| receipt.read().receipt().cloned());
-    let is_moving = Memo::new(move |_| has_progress(&progress.read()));
-    let (max, value, for_label) = (file.clone(), file.clone(), name.clone());
-    let bar = move || {
-        let (max, value, name) = (max.clone(), value.clone(), for_label.clone());
-        is_moving.get().then(move || {
-            view! {
-                <progress
-                    class="hoist-uploader__progress"
-                    aria-label=name
-                    max=move || max.read().size.max(1).to_string()
-                    value=move || value.read().shown.to_string()
-                ></progress>
-            }
-        })
-    };
+    let bar = when(is(file, has_progress), move || {
+        progress("hoist-uploader__progress", label, max, value)
+    });
     let endpoint = uploader.options().endpoint.clone();
-
+    let receipt = receipt(file);
+    let receipt = when(
+        Signal::derive(move || receipt.read().is_some()),
+        move || {
+            receipt.with(|receipt| {
+                receipt
+                    .as_ref()
+                    .map_or_else(|| ().into_any(), |receipt| receipt_view(&endpoint, receipt))
+            })
+        },
+    );
+    let icon = format!("hoist-uploader__icon hoist-uploader__icon--{family}");
     view! {
         <li
             class="hoist-uploader__row"
             role="listitem"
             data-key=key.0.to_string()
-            data-state=move || state.read().state.name()
-            aria-setsize=move || size.get().to_string()
-            aria-posinset=move || (position.read().position + 1).to_string()
+            data-state=of(file, |f| f.state.name().to_owned())
+            aria-setsize=size
+            aria-posinset=of(file, |f| (f.position + 1).to_string())
         >
-            <span class=format!("hoist-uploader__icon hoist-uploader__icon--{family}") aria-hidden="true">
+            <span class=icon aria-hidden="true">
                 {badge}
             </span>
             <div class="hoist-uploader__about">
                 <p class="hoist-uploader__title">
-                    {folder.map(|folder| view! { <bdi class="hoist-uploader__path">{folder}</bdi> })}
+                    <bdi class="hoist-uploader__path">{folder}</bdi>
                     <bdi class="hoist-uploader__name">{name.clone()}</bdi>
                 </p>
                 <p class="hoist-uploader__line">
-                    <span class="hoist-uploader__state">{move || words(&line.read())}</span>
-                    {move || {
-                        let endpoint = endpoint.clone();
-                        receipt.get().and_then(|receipt| receipt.hash).map(|hash| {
-                            receipt_view(&endpoint, &receipt.get_untracked(), &hash.to_string())
-                        })
-                    }}
+                    <span class="hoist-uploader__state" title=of(file, words)>
+                        {of(file, words)}
+                    </span>
+                    {receipt}
                 </p>
                 {bar}
             </div>
-            <div class="hoist-uploader__actions">
-                <Buttons uploader file name/>
-            </div>
+            <div class="hoist-uploader__actions">{buttons(uploader, key, file, &name)}</div>
         </li>
     }
     .into_any()
 }
 
-fn receipt_view(
-    endpoint: &str,
-    receipt: &Option<hoist_protocol::Receipt>,
-    hash: &str,
-) -> Option<impl IntoView + use<>> {
-    let receipt = receipt.as_ref()?;
-    let href = format!("{endpoint}{}", route::file(receipt.id, &receipt.name));
-    let (copied, set_copied) = signal(false);
-    let for_copy = hash.to_owned();
-    let label = format!("Copy the BLAKE3 hash of {}", receipt.name);
-    let download = format!("Download {}", receipt.name);
-    let file_name = receipt.name.clone();
-    let short: String = hash.chars().take(8).collect();
-    Some(view! {
-        <span class="hoist-uploader__receipt">
-            <code class="hoist-uploader__hash" data-hash=hash.to_owned() title=format!("BLAKE3 {hash}")>
-                {short}
-                "…"
-            </code>
-            <button
-                type="button"
-                class="hoist-uploader__link"
-                aria-label=label
-                on:click=move |_| {
-                    if copy(&for_copy) {
-                        set_copied.set(true);
-                    }
-                }
-            >
-                {move || if copied.get() { "Copied" } else { "Copy" }}
-            </button>
-            <a class="hoist-uploader__link" href=href download=file_name aria-label=download>
-                "Download"
-            </a>
-        </span>
+fn of(file: &ArcRwSignal<FileView>, say: fn(&FileView) -> String) -> Text {
+    let file = file.clone();
+    Memo::new(move |_| say(&file.read())).into()
+}
+
+fn is(file: &ArcRwSignal<FileView>, ask: fn(&FileView) -> bool) -> Signal<bool> {
+    let file = file.clone();
+    Signal::derive(move || ask(&file.read()))
+}
+
+/// The receipt of a file that has a hash: a folder has none.
+fn receipt(file: &ArcRwSignal<FileView>) -> Memo<Option<Receipt>> {
+    let file = file.clone();
+    Memo::new(move |_| {
+        let file = file.read();
+        file.receipt()
+            .filter(|receipt| receipt.hash.is_some())
+            .cloned()
     })
 }
 
-/// What a person can do with the row now.
-#[component]
-fn Buttons(uploader: Uploader, file: ArcRwSignal<FileView>, name: String) -> impl IntoView {
-    let key = file.with_untracked(|file| file.key);
-    let offers = {
-        let file = file.clone();
-        Memo::new(move |_| file.read().offers)
-    };
-    let is_done = Memo::new(move |_| file.read().receipt().is_some());
-    let name = StoredValue::new(name);
-    let button = move |is_offered: fn(Offers) -> bool,
-                       kind: &'static str,
-                       word: &'static str,
-                       run: fn(Uploader, crate::FileKey)| {
-        let is_offered = Memo::new(move |_| is_offered(offers.get()));
-        move || {
-            is_offered.get().then(|| {
-                let label = name.with_value(|name| format!("{word} {name}"));
-                view! {
-                    <button
-                        type="button"
-                        class=format!("hoist-uploader__act hoist-uploader__act--{kind}")
-                        aria-label=label
-                        title=word
-                        on:click=move |_| run(uploader, key)
-                    >
-                        <span class="hoist-uploader__word">{word}</span>
-                    </button>
-                }
-            })
+fn receipt_view(endpoint: &str, receipt: &Receipt) -> AnyView {
+    let hash = receipt
+        .hash
+        .map(|hash| hash.to_string())
+        .unwrap_or_default();
+    let href = format!("{endpoint}{}", route::file(receipt.id, &receipt.name));
+    let title = format!("BLAKE3 {hash}");
+    let mut short: String = hash.chars().take(8).collect();
+    short.push('…');
+    let download = format!("Download {}", receipt.name);
+    let is_copied = RwSignal::new(false);
+    let word = Signal::derive(move || {
+        if is_copied.get() {
+            "Copied"
+        } else {
+            "Copy hash"
         }
-    };
-    // One button for both, so that it keeps the focus when it turns into the other.
-    let can_toggle = Memo::new(move |_| {
-        let offers = offers.get();
-        offers.pause || offers.resume
+        .to_owned()
     });
-    let resumes = Memo::new(move |_| offers.get().resume);
-    let toggle = move || {
-        can_toggle.get().then(|| {
-            let word = move || if resumes.get() { "Resume" } else { "Pause" };
-            view! {
-                <button
-                    type="button"
-                    class="hoist-uploader__act"
-                    class=("hoist-uploader__act--pause", move || !resumes.get())
-                    class=("hoist-uploader__act--resume", move || resumes.get())
-                    aria-label=move || name.with_value(|name| format!("{} {name}", word()))
-                    title=word
-                    on:click=move |_| {
-                        if resumes.get_untracked() {
-                            uploader.resume(key);
-                        } else {
-                            uploader.pause(key);
-                        }
-                    }
-                >
-                    <span class="hoist-uploader__word">{word}</span>
-                </button>
-            }
-        })
-    };
-    let remove = Memo::new(move |_| offers.get().remove && !is_done.get());
+    let label = format!("Copy the BLAKE3 hash of {}", receipt.name);
+    let for_copy = hash.clone();
+    let copy = button("hoist-uploader__link", word, fixed(label), move || {
+        if copy(&for_copy) {
+            is_copied.set(true);
+        }
+    });
     view! {
-        {toggle}
-        {button(|o| o.resolve, "text", "Keep both", |uploader, key| uploader.resolve(key, Some(OnConflict::KeepBoth)))}
-        {button(|o| o.resolve, "text", "Skip", |uploader, key| uploader.resolve(key, None))}
-        {button(|o| o.retry, "retry", "Try again", Uploader::retry)}
-        {button(|o| o.restore, "text", "Undo delete", Uploader::restore)}
-        {button(|o| o.cancel, "cancel", "Cancel", Uploader::cancel)}
-        {button(|o| o.delete, "delete", "Delete", Uploader::delete)}
-        {move || {
-            remove.get().then(|| {
-                let label = name.with_value(|name| format!("Take {name} off the list"));
-                view! {
-                    <button
-                        type="button"
-                        class="hoist-uploader__act hoist-uploader__act--remove"
-                        aria-label=label
-                        title="Take off the list"
-                        on:click=move |_| uploader.remove(key)
-                    >
-                        <span class="hoist-uploader__word">"Remove"</span>
-                    </button>
-                }
-            })
-        }}
+        <span class="hoist-uploader__receipt">
+            <code class="hoist-uploader__hash" data-hash=hash title=title>
+                {short}
+            </code>
+            {copy}
+            <a class="hoist-uploader__link" href=href download=receipt.name.clone() aria-label=download>
+                "Download"
+            </a>
+        </span>
     }
     .into_any()
+}
+
+/// What a person can do with the row now.
+fn buttons(uploader: Uploader, key: FileKey, file: &ArcRwSignal<FileView>, name: &str) -> AnyView {
+    let action = |is_offered: fn(&FileView) -> bool,
+                  kind: &'static str,
+                  word: &'static str,
+                  run: fn(Uploader, FileKey)| {
+        let label = fixed(format!("{word} {name}"));
+        when(is(file, is_offered), move || {
+            button(kind, fixed(word), label, move || run(uploader, key))
+        })
+    };
+    // One button for both, so that it keeps the focus when it turns into the other.
+    let word = of(file, |f| {
+        if f.offers.resume { "Resume" } else { "Pause" }.to_owned()
+    });
+    let resumes = is(file, |f| f.offers.resume);
+    let for_toggle = name.to_owned();
+    let toggle_label = Signal::derive(move || format!("{} {for_toggle}", word.get()));
+    let toggle = when(is(file, |f| f.offers.pause || f.offers.resume), move || {
+        button("hoist-uploader__act", word, toggle_label, move || {
+            if resumes.get_untracked() {
+                uploader.resume(key);
+            } else {
+                uploader.pause(key);
+            }
+        })
+    });
+    (
+        toggle,
+        action(
+            |f| f.offers.resolve,
+            "hoist-uploader__act",
+            "Keep both",
+            |uploader, key| {
+                uploader.resolve(key, Some(OnConflict::KeepBoth));
+            },
+        ),
+        action(
+            |f| f.offers.resolve,
+            "hoist-uploader__act",
+            "Skip",
+            |uploader, key| {
+                uploader.resolve(key, None);
+            },
+        ),
+        action(
+            |f| f.offers.retry,
+            "hoist-uploader__act",
+            "Try again",
+            Uploader::retry,
+        ),
+        action(
+            |f| f.offers.restore,
+            "hoist-uploader__act",
+            "Undo delete",
+            Uploader::restore,
+        ),
+        action(
+            |f| f.offers.cancel,
+            "hoist-uploader__act hoist-uploader__act--bad",
+            "Cancel",
+            Uploader::cancel,
+        ),
+        action(
+            |f| f.offers.delete,
+            "hoist-uploader__act hoist-uploader__act--bad",
+            "Delete",
+            Uploader::delete,
+        ),
+        action(
+            can_only_be_removed,
+            "hoist-uploader__act",
+            "Remove",
+            Uploader::remove,
+        ),
+    )
+        .into_any()
+}
+
+/// Of a stored file *Delete* is offered; *Remove* beside it would be mistaken for it.
+fn can_only_be_removed(file: &FileView) -> bool {
+    let Offers {
+        remove, resolve, ..
+    } = file.offers;
+    remove && !resolve && file.receipt().is_none()
 }
 
 /// Whether a bar says something that the words do not.

@@ -2,11 +2,11 @@
 
 use leptos::prelude::*;
 
+use super::parts::Text;
 use crate::{Overview, Uploader, format};
 
 /// One polite live region. It speaks at milestones, never with each change.
-#[component]
-pub(super) fn Live(uploader: Uploader) -> impl IntoView {
+pub(super) fn live(uploader: Uploader) -> AnyView {
     let overview = uploader.overview();
     let said = RwSignal::new(String::new());
     Effect::new(move |before: Option<Milestone>| {
@@ -19,9 +19,10 @@ pub(super) fn Live(uploader: Uploader) -> impl IntoView {
     });
     view! {
         <p class="hoist-uploader__live" role="status" aria-live="polite">
-            {said}
+            {Text::from(said)}
         </p>
     }
+    .into_any()
 }
 
 /// How far things are, coarsely: what is worth a sentence.

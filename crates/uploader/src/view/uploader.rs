@@ -3,7 +3,7 @@
 use hoist_protocol::{ListResponse, route};
 use leptos::prelude::*;
 
-use super::{drop_zone::DropZone, file_list::FileList, live::Live, totals::TotalsBar};
+use super::{drop_zone::drop_zone, file_list::file_list, live::live, totals::totals_bar};
 use crate::{UploaderOptions, use_uploader};
 
 /// A drop zone, the list of files, and what can be done with them.
@@ -72,7 +72,10 @@ pub fn Uploader(
     let is_alive = RwSignal::new(false);
     Effect::new(move || is_alive.set(true));
     let (overview, picking) = (uploader.overview(), uploader.is_picking());
-    let unsettled = move || overview.read().totals.unsettled + u32::from(picking.get());
+    let unsettled: Signal<String> = Memo::new(move |_| {
+        (overview.read().totals.unsettled + u32::from(picking.get())).to_string()
+    })
+    .into();
 
     view! {
         <section
@@ -88,11 +91,11 @@ pub fn Uploader(
                 action=action
                 on:submit=move |event| event.prevent_default()
             >
-                <DropZone uploader/>
+                {drop_zone(uploader)}
             </form>
-            <TotalsBar uploader/>
-            <FileList uploader/>
-            <Live uploader/>
+            {totals_bar(uploader)}
+            {file_list(uploader)}
+            {live(uploader)}
         </section>
     }
     .into_any()

@@ -1,0 +1,199 @@
+use hoist_engine::Picked;
+use hoist_protocol::{ByteRange, ListCounts, Unfinished, UploadStatus};
+
+use super::*;
+
+/// An engine, the signals, and what stands between them.
+struct Desk {
+    engine: Engine,
+    publisher: Publisher,
+    board: Board,
+    added: u32,
+}
+
+impl Desk {
+    fn new() -> Self {
+        Self {
+            engine: Engine::new(EngineConfig::new(Sender::new("desk").unwrap()), 1),
+            publisher: Publisher::default(),
+            board: Board::default(),
+            added: 0,
+        }
+    }
+
+    fn add(&mut self, count: u32) {
+        for _ in 0..count {
+            let file = Picked {
+                name: format!("{}.txt", self.added),
+                size: 10,
+                ..Picked::default()
+            };
+            let key = FileKey(self.added);
+            self.added += 1;
+            self.engine.handle(Millis(1), Event::Added { key, file });
+        }
+    }
+
+    fn list(&mut self, names: &[&str]) {
+        let uploads = names
+            .iter()
+            .zip(0u8..)
+            .map(|(name, number)| {
+                UploadStatus::Unfinished(Unfinished {
+                    id: UploadId::from_bytes([number; 16]),
+                    name: (*name).to_owned(),
+                    path: String::new(),
+                    size: Some(100),
+                    last_modified: None,
+                    media_type: None,
+                    chunk_size: 1 << 16,
+                    received: vec![ByteRange::new(0, 10)],
+                    expires: 0,
+                    checksums: Vec::new(),
+                })
+            })
+            .collect();
+        let list = ListResponse {
+            uploads,
+            next: None,
+            counts: ListCounts::default(),
+        };
+        let first = self.added;
+        self.added += u32::try_from(names.len()).unwrap();
+        self.publisher.add_listed(first..self.added);
+        self.engine.handle(Millis(1), listed(first, &list));
+    }
+
+    fn publish(&mut self, first: usize) {
+        self.publisher
+            .look(self.engine.snapshot(), first)
+            .publish(&self.board);
+    }
+
+    fn names(&self) -> Vec<String> {
+        let rows = self.board.visible.get_untracked();
+        rows.iter()
+            .map(|row| row.file.get_untracked().name.to_string())
+            .collect()
+    }
+
+    fn serials(&self) -> Vec<u64> {
+        let rows = self.board.visible.get_untracked();
+        rows.iter().map(|row| row.serial).collect()
+    }
+}
+
+#[test]
+fn what_the_server_listed_comes_after_what_was_added_now() {
+    let mut desk = Desk::new();
+    desk.list(&["old a", "old b"]);
+    desk.add(2);
+    desk.publish(0);
+    assert_eq!(desk.names(), ["2.txt", "3.txt", "old a", "old b"]);
+    let positions: Vec<_> = desk
+        .board
+        .visible
+        .get_untracked()
+        .iter()
+        .map(|row| row.file.get_untracked().position)
+        .collect();
+    assert_eq!(positions, [0, 1, 2, 3]);
+    assert_eq!(desk.board.count.get_untracked(), 4);
+}
+
+#[test]
+fn of_ten_thousand_rows_fifty_have_signals_and_they_are_the_wanted_ones() {
+    let mut desk = Desk::new();
+    desk.add(10_000);
+    desk.publish(0);
+    assert_eq!(
+        (desk.names().len(), desk.names()[0].as_str()),
+        (WINDOW, "0.txt")
+    );
+    desk.publish(5_000);
+    assert_eq!(
+        (desk.names().len(), desk.names()[0].as_str()),
+        (WINDOW, "5000.txt")
+    );
+    assert_eq!(desk.board.first.get_untracked(), 5_000);
+    // Beyond the end: the last ones.
+    desk.publish(9_999);
+    assert_eq!(desk.names().last().unwrap(), "9999.txt");
+    assert_eq!(
+        (desk.names().len(), desk.board.first.get_untracked()),
+        (WINDOW, 9_950)
+    );
+    assert_eq!(desk.publisher.shown.len(), WINDOW);
+}
+
+#[test]
+fn a_row_keeps_its_signal_while_it_is_shown_and_another_one_never_gets_its_serial() {
+    let mut desk = Desk::new();
+    desk.add(200);
+    desk.publish(0);
+    let first = desk.serials();
+    desk.publish(6);
+    assert_eq!(desk.serials()[..WINDOW - 6], first[6..]);
+    desk.publish(100);
+    desk.publish(0);
+    assert!(desk.serials().iter().all(|serial| !first.contains(serial)));
+}
+
+#[test]
+fn one_changed_row_changes_one_signal_and_not_the_list() {
+    let mut desk = Desk::new();
+    desk.add(3);
+    desk.publish(0);
+    desk.engine.handle(Millis(2), Event::Pause(FileKey(1)));
+    let news = desk.publisher.look(desk.engine.snapshot(), 0);
+    assert!(news.visible.is_none() && news.count.is_none());
+    let changed: Vec<_> = news
+        .rows
+        .iter()
+        .map(|(_, file)| (file.key, file.state.name()))
+        .collect();
+    assert_eq!(changed, [(FileKey(1), "paused")]);
+    news.publish(&desk.board);
+    // And nothing at all is found if nothing has happened since.
+    let news = desk.publisher.look(desk.engine.snapshot(), 0);
+    assert!(news.visible.is_none() && news.rows.is_empty() && news.overview.is_none());
+}
+
+#[test]
+fn rows_behind_a_removed_one_move_up_with_their_signals() {
+    let mut desk = Desk::new();
+    desk.add(3);
+    desk.publish(0);
+    let before = desk.serials();
+    desk.engine.handle(Millis(2), Event::Cancel(FileKey(0)));
+    desk.engine.handle(Millis(2), Event::Remove(FileKey(0)));
+    desk.publish(0);
+    assert_eq!(desk.names(), ["1.txt", "2.txt"]);
+    assert_eq!(desk.serials(), before[1..]);
+    let row = desk.board.visible.get_untracked()[0].file.get_untracked();
+    assert_eq!(row.position, 0);
+}
+
+#[test]
+fn the_rows_of_the_first_html_are_adopted_and_not_drawn_again() {
+    let mut desk = Desk::new();
+    desk.list(&["old a", "old b"]);
+    desk.publish(0);
+    let serials = desk.serials();
+    // The driver comes to life on the same board.
+    let mut alive = Desk::new();
+    alive.board = desk.board.clone();
+    alive.publisher.adopt(&alive.board);
+    alive.list(&["old a", "old b"]);
+    let news = alive.publisher.look(alive.engine.snapshot(), 0);
+    assert!(news.visible.is_none(), "the list is the same");
+    for (signal, file) in &news.rows {
+        assert_eq!(signal.get_untracked(), *file, "no row has changed");
+    }
+    news.publish(&alive.board);
+    assert_eq!(alive.serials(), serials);
+    alive.add(1);
+    alive.publish(0);
+    assert_eq!(alive.names(), ["2.txt", "old a", "old b"]);
+    assert_eq!(alive.serials()[1..], serials);
+}
