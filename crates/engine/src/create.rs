@@ -40,19 +40,23 @@ impl Engine {
         if u64::from(self.snapshot.active) >= room {
             return false;
         }
+        if self.queue.to_create.is_empty() {
+            self.queue.waiting_since = None;
+            return false;
+        }
+        // Looked at before any key is: ten thousand files are added one by one.
+        let is_full = self.queue.to_create.len() >= batch;
+        let since = *self.queue.waiting_since.get_or_insert(self.now);
+        let is_early = self.now < since.plus(self.config.batch_window_ms);
+        if !is_full && (self.requests.creates() > 0 || is_early) {
+            return false;
+        }
         let all_paused = self.snapshot.all_paused;
         let keys: Vec<FileKey> = candidates(&self.queue.to_create, &self.queue.exempt, all_paused)
             .take(batch)
             .collect();
         if keys.is_empty() {
-            self.queue.waiting_since = None;
             return false;
-        }
-        if keys.len() < batch {
-            let since = *self.queue.waiting_since.get_or_insert(self.now);
-            if self.requests.creates() > 0 || self.now < since.plus(self.config.batch_window_ms) {
-                return false;
-            }
         }
         for &key in &keys {
             self.queue.to_create.remove(&key);

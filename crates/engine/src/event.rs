@@ -43,7 +43,11 @@ pub enum Failure {
 /// What the outside world tells the engine.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// The person added a file. Keys come in order, from 0, each once.
+    /// The person added a file. Keys come in order, from 0, each once; another key is ignored.
+    ///
+    /// If the same file (path, name, size, time) is under way already, the new key gets no row
+    /// ([`crate::Notice::Duplicate`]). If a settled row stands for it, or one that needs its file
+    /// again, the new key takes its place ([`crate::Notice::Replaced`]).
     Added {
         /// Its key.
         key: FileKey,
@@ -133,7 +137,9 @@ pub enum Event {
     ResumeAll,
     /// The person cancels one file.
     Cancel(FileKey),
-    /// The person cancels all that was added in this visit and is not finished before it.
+    /// The person cancels all that was added in this visit: what is not begun is dropped, what is
+    /// under way stopped and deleted, what was finished in this visit deleted with an undo, what
+    /// was already there taken off the list. Rows that the server listed are not touched.
     CancelAll,
     /// The person deletes a finished file.
     Delete(FileKey),

@@ -70,8 +70,7 @@ fn run(seed: u64) -> Counts {
             compare(&world, receipts).await;
         }
         count_files(&world, plan).await;
-        let counts = world.counts.borrow().clone();
-        counts
+        world.counts.borrow().clone()
     })
 }
 

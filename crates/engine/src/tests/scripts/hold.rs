@@ -164,8 +164,8 @@ fn a_file_added_while_all_is_paused_stays_paused() {
             > add b 1c
               · added b
             > resume b
-            > wait 1s
               create #0 b
+            > wait 1s
             > run
               hash b:0
               · started b
