@@ -156,8 +156,9 @@ fn sources(chance: &mut Chance) -> Vec<Source> {
         .map(|n| {
             let size = match n {
                 0..=6 => edges[usize::try_from(n).unwrap()],
-                7 => chance.below(3 << 20),
-                8 | 9 => chance.below(12 * chunk),
+                7 if chance.one_in(3) => chance.below(3 << 20),
+                7 => chance.below(10 * chunk),
+                8 | 9 => chance.below(6 * chunk),
                 _ => chance.below(10_000),
             };
             let mut bytes = vec![0; usize::try_from(size).unwrap()];
