@@ -11,10 +11,6 @@ mod data;
 pub mod server;
 #[cfg(feature = "ssr")]
 mod shell;
-#[allow(
-    unreachable_pub,
-    reason = "the macro makes the properties of a component `pub`"
-)]
 mod stored;
 
 pub use api::{AppError, delete_files, finished_files, rename_file, restore_files, storage_used};
@@ -22,9 +18,8 @@ pub use data::PageData;
 #[cfg(feature = "ssr")]
 pub use shell::shell;
 
-use hoist_leptos::{Uploader, UploaderOptions, use_uploader};
+use hoist_leptos::{Uploader, UploaderOptions, shared, use_uploader};
 use leptos::prelude::*;
-use stored::Stored;
 
 /// The page.
 ///
@@ -33,17 +28,12 @@ use stored::Stored;
 /// Reads [`PageData`] from the context on the server; the browser gets it with the page.
 #[component]
 pub fn App() -> impl IntoView {
-    let data = SharedValue::new(|| use_context::<PageData>().unwrap_or_default()).into_inner();
+    let data: PageData = shared(|| use_context().unwrap_or_default());
     let counts = RwSignal::new(data.list.counts);
-    let refresh = Action::new(move |(): &()| async move {
-        if let Ok(now) = storage_used().await {
-            counts.set(now);
-        }
-    });
     let uploader = use_uploader(UploaderOptions {
         endpoint: data.endpoint.clone(),
         initial: Some(data.list),
-        on_complete: Some(Callback::new(move |_| drop(refresh.dispatch(())))),
+        on_complete: Some(Callback::new(move |_| stored::refresh(counts))),
         ..UploaderOptions::default()
     });
     view! {
@@ -55,7 +45,7 @@ pub fn App() -> impl IntoView {
                 </p>
             </header>
             <Uploader uploader/>
-            <Stored endpoint=data.endpoint counts/>
+            {stored::stored(data.endpoint, counts)}
         </main>
     }
     .into_any()

@@ -1,28 +1,36 @@
 //! All files that are stored: to download, rename and delete. Closed until somebody asks.
 
-use hoist_protocol::{DeleteResult, ListCounts, Receipt, UploadId, UploadStatus, route};
-use leptos::{ev, html, prelude::*, task::spawn_local};
+use std::sync::Arc;
 
-use crate::{delete_files, finished_files, rename_file, restore_files, storage_used};
+use hoist_leptos::{
+    format_bytes,
+    parts::{Item, Text, button, download, fixed, list, paragraph, when},
+};
+use hoist_protocol::{DeleteResult, ListCounts, Receipt, UploadStatus, route};
+use leptos::{
+    ev,
+    prelude::*,
+    task::spawn_local,
+    wasm_bindgen::JsCast as _,
+    web_sys::{Element, HtmlInputElement},
+};
+
+use crate::{AppError, delete_files, finished_files, rename_file, restore_files, storage_used};
+
+const BUTTON: &str = "stored__button";
 
 /// The list's signals, to be passed around.
 #[derive(Clone, Copy)]
-struct List {
-    files: RwSignal<Vec<StoredFile>>,
+struct Stored {
+    endpoint: StoredValue<String>,
+    files: RwSignal<Vec<Item>>,
     next: RwSignal<Option<String>>,
-    problem: RwSignal<Option<String>>,
+    problem: RwSignal<String>,
     is_asking: RwSignal<bool>,
     counts: RwSignal<ListCounts>,
 }
 
-#[derive(Clone, Copy)]
-struct StoredFile {
-    id: UploadId,
-    receipt: RwSignal<Receipt>,
-    is_deleted: RwSignal<bool>,
-}
-
-impl List {
+impl Stored {
     /// Asks for a page; the first one replaces what is there.
     fn ask(self, after: Option<String>) {
         if self.is_asking.get_untracked() {
@@ -31,80 +39,89 @@ impl List {
         self.is_asking.set(true);
         spawn_local(async move {
             let is_first = after.is_none();
-            match finished_files(after).await {
+            let answer = finished_files(after).await;
+            self.is_asking.set(false);
+            match answer {
                 Ok(page) => {
-                    let found = page.uploads.into_iter().filter_map(|upload| match upload {
-                        UploadStatus::Finished { receipt } => Some(StoredFile {
-                            id: receipt.id,
-                            receipt: RwSignal::new(receipt),
-                            is_deleted: RwSignal::new(false),
-                        }),
-                        _ => None,
-                    });
-                    let found: Vec<_> = found.collect();
-                    self.files.try_update(|files| {
+                    self.files.update(|files| {
                         if is_first {
                             files.clear();
                         }
-                        files.extend(found);
+                        files.extend(
+                            page.uploads
+                                .into_iter()
+                                .filter_map(|upload| self.item(upload)),
+                        );
                     });
                     self.next.set(page.next);
                     self.counts.set(page.counts);
-                    self.problem.set(None);
+                    self.problem.set(String::new());
                 }
-                Err(error) => self.problem.set(Some(error.to_string())),
+                Err(error) => self.problem.set(error.to_string()),
             }
-            self.is_asking.set(false);
         });
     }
 
-    /// Looks at an answer; says what went wrong and asks for the sums anew.
-    fn after<T>(self, answer: Result<T, crate::AppError>) -> Option<T> {
+    fn item(self, upload: UploadStatus) -> Option<Item> {
+        let UploadStatus::Finished { receipt } = upload else {
+            return None;
+        };
+        Some(Item {
+            serial: next_serial(),
+            make: Arc::new(move || row(self, &receipt)),
+        })
+    }
+
+    /// Says what went wrong, if anything did, and asks how much there is now.
+    fn settle<T>(self, answer: Result<T, AppError>) -> Option<T> {
         match answer {
             Ok(value) => {
-                self.problem.set(None);
-                let counts = self.counts;
-                spawn_local(async move {
-                    if let Ok(now) = storage_used().await {
-                        counts.set(now);
-                    }
-                });
+                self.problem.set(String::new());
+                refresh(self.counts);
                 Some(value)
             }
             Err(error) => {
-                self.problem.set(Some(error.to_string()));
+                self.problem.set(error.to_string());
                 None
             }
         }
     }
 }
 
+/// Asks how much is stored.
+pub(crate) fn refresh(counts: RwSignal<ListCounts>) {
+    spawn_local(async move {
+        if let Ok(now) = storage_used().await {
+            counts.set(now);
+        }
+    });
+}
+
+fn next_serial() -> u64 {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
 /// The section: how much is stored, and on demand what.
-#[component]
-pub(crate) fn Stored(
-    /// Where the upload protocol is mounted.
-    endpoint: String,
-    /// How much there is.
-    counts: RwSignal<ListCounts>,
-) -> impl IntoView {
-    let list = List {
+pub(crate) fn stored(endpoint: String, counts: RwSignal<ListCounts>) -> AnyView {
+    let stored = Stored {
+        endpoint: StoredValue::new(endpoint),
         files: RwSignal::new(Vec::new()),
         next: RwSignal::new(None),
-        problem: RwSignal::new(None),
+        problem: RwSignal::new(String::new()),
         is_asking: RwSignal::new(false),
         counts,
     };
-    let endpoint = StoredValue::new(endpoint);
-    let details = NodeRef::<html::Details>::new();
-    let on_toggle = move |_: ev::Event| {
-        if details
-            .get_untracked()
-            .is_some_and(|details| details.open())
-        {
-            list.ask(None);
+    let on_toggle = move |event: ev::Event| {
+        let details = event
+            .target()
+            .and_then(|target| target.dyn_into::<Element>().ok());
+        if details.is_some_and(|details| details.has_attribute("open")) {
+            stored.ask(None);
         }
     };
-    let summary = move || {
+    let sum = Signal::derive(move || {
         let counts = counts.get();
         let files = if counts.finished == 1 {
             "file"
@@ -114,157 +131,128 @@ pub(crate) fn Stored(
         format!(
             "{} {files}, {}",
             counts.finished,
-            hoist_leptos::format_bytes(counts.finished_bytes)
+            format_bytes(counts.finished_bytes)
         )
-    };
+    });
+    let has_more = Signal::derive(move || stored.next.read().is_some());
     view! {
-        <details class="stored" node_ref=details on:toggle=on_toggle>
+        <details class="stored" on:toggle=on_toggle>
             <summary class="stored__summary">
-                "On the server: " <span class="stored__sum">{summary}</span>
+                "On the server: " <span class="stored__sum">{sum}</span>
             </summary>
-            <p class="stored__problem" role="alert">
-                {list.problem}
-            </p>
+            {paragraph("stored__problem", stored.problem.into())}
             <ul class="stored__list" role="list">
-                <For each=move || list.files.get() key=|file| file.id let:file>
-                    {row(list, endpoint, file)}
-                </For>
+                {list(stored.files.into())}
             </ul>
-            <div class="stored__more">
-                <Show when=move || list.next.get().is_some()>
-                    <button
-                        type="button"
-                        class="stored__button"
-                        on:click=move |_| list.ask(list.next.get_untracked())
-                    >
-                        "Show more"
-                    </button>
-                </Show>
-                <Show when=move || list.is_asking.get()>
-                    <span>"Loading…"</span>
-                </Show>
-            </div>
+            {when(has_more, move || {
+                button(BUTTON, fixed("Show more"), fixed("Show more files"), move || {
+                    stored.ask(stored.next.get_untracked());
+                })
+            })}
+            {when(stored.is_asking.into(), || paragraph("stored__wait", fixed("Loading…")))}
         </details>
     }
     .into_any()
 }
 
-fn row(list: List, endpoint: StoredValue<String>, file: StoredFile) -> impl IntoView {
-    let StoredFile {
-        id,
-        receipt,
-        is_deleted,
-    } = file;
-    let is_renaming = RwSignal::new(false);
-    let field = NodeRef::<html::Input>::new();
-    let shown_name = move || {
-        receipt.with(|receipt| {
-            receipt
-                .stored_as
-                .rsplit('/')
-                .next()
-                .unwrap_or_default()
-                .to_owned()
-        })
+fn row(stored: Stored, receipt: &Receipt) -> AnyView {
+    let id = receipt.id;
+    let as_stored = RwSignal::new(receipt.stored_as.clone());
+    let (is_deleted, is_renaming) = (RwSignal::new(false), RwSignal::new(false));
+    let name: Text = Memo::new(move |_| last_of(&as_stored.read()).to_owned()).into();
+    let folder: Text = Signal::derive(move || {
+        let path = as_stored.get();
+        let name = last_of(&path).len();
+        path.get(..path.len() - name).unwrap_or_default().to_owned()
+    });
+    let href: Text = Signal::derive(move || {
+        let endpoint = stored.endpoint.get_value();
+        format!("{endpoint}{}", route::file(id, &name.get()))
+    });
+    let label = move |verb: &'static str| -> Text {
+        Signal::derive(move || format!("{verb} {}", name.get()))
     };
-    let folder = move || {
-        receipt.with(|receipt| {
-            receipt
-                .stored_as
-                .rsplit_once('/')
-                .map(|(folder, _)| format!("{folder}/"))
-        })
-    };
-    let size = move || receipt.with(|receipt| hoist_leptos::format_bytes(receipt.size));
-    let href = move || {
-        receipt.with(|receipt| {
-            endpoint.with_value(|endpoint| format!("{endpoint}{}", route::file(id, &receipt.name)))
-        })
-    };
-    let rename = move |event: ev::SubmitEvent| {
-        event.prevent_default();
-        let Some(name) = field.get_untracked().map(|field| field.value()) else {
-            return;
-        };
+
+    let delete = move || {
         spawn_local(async move {
-            if let Some(new) = list.after(rename_file(id, name).await) {
-                receipt.set(new);
-                is_renaming.set(false);
-            }
-        });
-    };
-    let delete = move |_| {
-        spawn_local(async move {
-            match list.after(delete_files(vec![id]).await).as_deref() {
-                Some([DeleteResult::Refused(body)]) => list.problem.set(Some(body.message.clone())),
+            match stored.settle(delete_files(vec![id]).await).as_deref() {
+                Some([DeleteResult::Refused(body)]) => stored.problem.set(body.message.clone()),
                 Some(_) => is_deleted.set(true),
                 None => {}
             }
         });
     };
-    let restore = move |_| {
+    let restore = move || {
         spawn_local(async move {
-            match list.after(restore_files(vec![id]).await).as_deref() {
+            match stored.settle(restore_files(vec![id]).await).as_deref() {
                 Some([DeleteResult::Restored { .. }]) => is_deleted.set(false),
-                Some([DeleteResult::Refused(body)]) => list.problem.set(Some(body.message.clone())),
-                Some(_) => list
+                Some([DeleteResult::Refused(body)]) => stored.problem.set(body.message.clone()),
+                Some(_) => stored
                     .problem
-                    .set(Some("It was too late to take that back.".to_owned())),
+                    .set("It was too late to take that back.".to_owned()),
                 None => {}
             }
         });
     };
-    let label = move |verb: &'static str| move || format!("{verb} {}", shown_name());
-    let actions = move || {
-        if is_deleted.get() {
-            view! {
-                <button type="button" class="stored__button" aria-label=label("Undo delete of") on:click=restore>
-                    "Undo delete"
-                </button>
+    let rename = move |event: ev::SubmitEvent| {
+        event.prevent_default();
+        let Some(new) = field(&event).map(|field| field.value()) else {
+            return;
+        };
+        spawn_local(async move {
+            if let Some(receipt) = stored.settle(rename_file(id, new).await) {
+                as_stored.set(receipt.stored_as);
+                is_renaming.set(false);
             }
-            .into_any()
-        } else {
-            view! {
-                <a class="stored__button" href=href download=shown_name aria-label=label("Download")>
-                    "Download"
-                </a>
-                <button
-                    type="button"
-                    class="stored__button"
-                    aria-label=label("Rename")
-                    on:click=move |_| is_renaming.update(|is| *is = !*is)
-                >
-                    "Rename"
-                </button>
-                <button type="button" class="stored__button" aria-label=label("Delete") on:click=delete>
-                    "Delete"
-                </button>
-            }
-            .into_any()
-        }
+        });
     };
+    let is_there = Signal::derive(move || !is_deleted.get());
+    let asks_name = Signal::derive(move || is_renaming.get() && !is_deleted.get());
+    let size = format_bytes(receipt.size);
     view! {
-        <li class="stored__row" class=("stored__row--deleted", is_deleted)>
+        <li class="stored__row" data-deleted=Signal::derive(move || is_deleted.get().to_string())>
             <div class="stored__name">
                 <bdi class="stored__folder">{folder}</bdi>
-                <bdi>{shown_name}</bdi>
+                <bdi>{name}</bdi>
                 <span class="stored__size">{size}</span>
             </div>
-            <div class="stored__actions">{actions}</div>
-            <Show when=move || is_renaming.get() && !is_deleted.get()>
-                <form class="stored__rename" on:submit=rename>
-                    <input
-                        class="stored__field"
-                        node_ref=field
-                        aria-label=label("New name for")
-                        value=shown_name
-                        required
-                        maxlength="255"
-                    />
-                    <button type="submit" class="stored__button">"Save"</button>
-                </form>
-            </Show>
+            {when(is_there, move || download(BUTTON, href, name))}
+            {when(is_there, move || {
+                button(BUTTON, fixed("Rename"), label("Rename"), move || is_renaming.set(!is_renaming.get_untracked()))
+            })}
+            {when(is_there, move || button(BUTTON, fixed("Delete"), label("Delete"), delete))}
+            {when(is_deleted.into(), move || {
+                button(BUTTON, fixed("Undo delete"), label("Undo delete of"), restore)
+            })}
+            {when(asks_name, move || {
+                view! {
+                    <form class="stored__rename" on:submit=rename>
+                        <input
+                            class="stored__field"
+                            aria-label=label("New name for")
+                            value=name.get_untracked()
+                            required
+                            maxlength="255"
+                        />
+                        <button type="submit" class=BUTTON>
+                            "Save"
+                        </button>
+                    </form>
+                }
+                .into_any()
+            })}
         </li>
     }
     .into_any()
+}
+
+/// The name at the end of a path.
+fn last_of(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or_default()
+}
+
+/// The field of a form that was sent.
+fn field(event: &ev::SubmitEvent) -> Option<HtmlInputElement> {
+    let form: Element = event.target()?.dyn_into().ok()?;
+    form.query_selector("input").ok()??.dyn_into().ok()
 }

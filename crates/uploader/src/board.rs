@@ -8,7 +8,7 @@ use leptos::prelude::*;
 
 /// The rows that are in the document at one time, whatever the height of the list: enough for a
 /// tall screen, and all of a first HTML.
-pub(crate) const WINDOW: usize = 50;
+pub(crate) const WINDOW: u32 = 50;
 
 /// One row as it stands now.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,7 +16,7 @@ pub struct FileView {
     /// Which file.
     pub key: FileKey,
     /// Its place in the list, from 0.
-    pub position: usize,
+    pub position: u32,
     /// Its name.
     pub name: Arc<str>,
     /// Its folder, `a/b`, or empty.
@@ -44,7 +44,7 @@ pub struct FileView {
 }
 
 impl FileView {
-    fn new(row: &FileRow<'_>, position: usize) -> Self {
+    fn new(row: &FileRow<'_>, position: u32) -> Self {
         Self {
             key: row.key,
             position,
@@ -105,9 +105,9 @@ pub struct VisibleRow {
 pub(crate) struct Board {
     pub(crate) overview: ArcRwSignal<Overview>,
     /// How many rows there are.
-    pub(crate) count: ArcRwSignal<usize>,
+    pub(crate) count: ArcRwSignal<u32>,
     /// Where the window begins.
-    pub(crate) first: ArcRwSignal<usize>,
+    pub(crate) first: ArcRwSignal<u32>,
     pub(crate) visible: ArcRwSignal<Vec<VisibleRow>>,
     /// Walks and reads of selections that are under way: files may still be added.
     pub(crate) picking: ArcRwSignal<u32>,
@@ -122,7 +122,7 @@ pub(crate) struct Publisher {
     order_revision: Option<u64>,
     revision: Option<u64>,
     shown: BTreeMap<FileKey, (u64, VisibleRow)>,
-    window: Range<usize>,
+    window: Range<u32>,
     /// Keys of rows that the server listed.
     listed: Vec<Range<u32>>,
     serial: u64,
@@ -133,8 +133,8 @@ pub(crate) struct Publisher {
 #[derive(Debug, Default)]
 pub(crate) struct News {
     overview: Option<Overview>,
-    count: Option<usize>,
-    visible: Option<(usize, Vec<VisibleRow>)>,
+    count: Option<u32>,
+    visible: Option<(u32, Vec<VisibleRow>)>,
     rows: Vec<(ArcRwSignal<FileView>, FileView)>,
 }
 
@@ -153,6 +153,10 @@ impl Publisher {
         self.order_revision = None;
     }
 
+    fn count(&self) -> u32 {
+        u32::try_from(self.order.len()).unwrap_or(u32::MAX)
+    }
+
     /// The rows in the order a person wants them: what was added in this visit in its order, then
     /// what the server listed.
     fn order_of(&self, snapshot: &Snapshot) -> Vec<FileKey> {
@@ -165,17 +169,17 @@ impl Publisher {
     }
 
     /// Looks what is new since the last time; `first` is where the wanted window begins.
-    pub(crate) fn look(&mut self, snapshot: &Snapshot, first: usize) -> News {
+    pub(crate) fn look(&mut self, snapshot: &Snapshot, first: u32) -> News {
         let mut news = News::default();
         if self.order_revision != Some(snapshot.order_revision()) {
             self.order_revision = Some(snapshot.order_revision());
             let before = self.order.len();
             self.order = self.order_of(snapshot);
             if self.order.len() != before {
-                news.count = Some(self.order.len());
+                news.count = Some(self.count());
             }
         } else if self.revision == Some(snapshot.revision())
-            && self.window.start == window(first, self.order.len()).start
+            && self.window.start == window(first, self.count()).start
         {
             return news;
         }
@@ -189,15 +193,17 @@ impl Publisher {
                 is_started: snapshot.is_started,
             });
         }
-        self.window = window(first, self.order.len());
+        self.window = window(first, self.count());
         self.look_at_rows(snapshot, &mut news);
         news
     }
 
     fn look_at_rows(&mut self, snapshot: &Snapshot, news: &mut News) {
         let mut seen = BTreeMap::new();
-        let mut list = Vec::with_capacity(WINDOW);
-        let keys = self.order.get(self.window.clone()).unwrap_or_default();
+        let mut list = Vec::new();
+        let place = |row: u32| usize::try_from(row).unwrap_or(usize::MAX);
+        let window = place(self.window.start)..place(self.window.end);
+        let keys = self.order.get(window).unwrap_or_default();
         let mut is_same = keys.len() == self.shown.len();
         for (position, &key) in (self.window.start..).zip(keys) {
             let Some(revision) = snapshot.row_revision(key) else {
@@ -263,7 +269,7 @@ impl News {
 }
 
 /// The rows that are drawn if the one at `first` is the first that should be.
-fn window(first: usize, count: usize) -> Range<usize> {
+fn window(first: u32, count: u32) -> Range<u32> {
     let start = first.min(count.saturating_sub(WINDOW));
     start..count.min(start + WINDOW)
 }

@@ -57,7 +57,7 @@ pub(crate) struct Driver {
     is_busy: Cell<bool>,
     publisher: RefCell<Publisher>,
     /// Where the window that a view wants begins.
-    first: Cell<usize>,
+    first: Cell<u32>,
     /// By key; `None` for what the server listed and for what was let go.
     files: RefCell<Vec<Option<File>>>,
     pub(crate) reader: Reader,
@@ -301,7 +301,7 @@ impl Driver {
     }
 
     /// Which rows are seen.
-    pub(crate) fn show_from(&self, first: usize) {
+    pub(crate) fn show_from(&self, first: u32) {
         if self.first.replace(first) != first {
             self.ask_frame();
         }

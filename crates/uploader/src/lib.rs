@@ -29,6 +29,7 @@ mod format;
 mod hash;
 mod options;
 mod pick;
+mod shared;
 mod transport;
 mod uploader;
 #[allow(
@@ -41,8 +42,9 @@ pub use board::{FileView, Overview, VisibleRow};
 pub use format::bytes as format_bytes;
 pub use hoist_engine::{FileKey, Notice, Offers, Picked, Restrictions, RetryPolicy, Totals};
 pub use options::{Body, FileError, UploaderOptions};
+pub use shared::shared;
 pub use uploader::{Uploader, use_uploader};
-pub use view::Uploader;
+pub use view::{Uploader, parts};
 
 /// The style sheet of [`Uploader`](fn@Uploader): plain CSS, light and dark.
 ///

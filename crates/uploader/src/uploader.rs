@@ -221,12 +221,12 @@ impl Uploader {
 
     /// How many rows there are.
     #[must_use]
-    pub fn count(self) -> ArcReadSignal<usize> {
+    pub fn count(self) -> ArcReadSignal<u32> {
         self.board().count.read_only()
     }
 
     /// Says which row is the first that is seen; [`Uploader::visible`] follows.
-    pub fn show_from(self, first: usize) {
+    pub fn show_from(self, first: u32) {
         if let Some(driver) = self.driver() {
             driver.show_from(first);
         }

@@ -27,11 +27,11 @@ impl Answer {
             return Err(Failure::NoAnswer);
         }
         if (200..300).contains(&self.status)
-            && let Ok(value) = serde_json::from_str(&self.text)
+            && let Ok(value) = serde_json::from_slice(self.text.as_bytes())
         {
             return Ok(value);
         }
-        if let Ok(mut body) = serde_json::from_str::<ErrorBody>(&self.text) {
+        if let Ok(mut body) = serde_json::from_slice::<ErrorBody>(self.text.as_bytes()) {
             body.retry_after_ms = body.retry_after_ms.or(self.retry_after_ms());
             return Err(Failure::Refused(body));
         }

@@ -1,15 +1,17 @@
 //! The list: of ten thousand rows only those near the ones that are seen.
 
+use std::sync::Arc;
+
 use leptos::{html, prelude::*};
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement};
 
 use super::{
     file_row::row,
-    parts::{fixed, paragraph, when},
+    parts::{Item, Text, fixed, list, paragraph, when},
     virtual_list,
 };
-use crate::Uploader;
+use crate::{Uploader, VisibleRow};
 
 /// The rows, or what stands there while there is none.
 pub(super) fn file_list(uploader: Uploader) -> AnyView {
@@ -30,29 +32,35 @@ pub(super) fn file_list(uploader: Uploader) -> AnyView {
 
 fn rows(uploader: Uploader) -> AnyView {
     let scroller = NodeRef::<html::Div>::new();
-    let list = NodeRef::<html::Ul>::new();
     let (count, visible) = (uploader.count(), uploader.visible());
     let first = uploader.board().first;
 
     let on_scroll = move || {
-        if let (Some(scroller), Some(list)) = (scroller.get_untracked(), list.get_untracked()) {
+        if let Some(scroller) = scroller.get_untracked() {
             let top = f64::from(scroller.scroll_top());
-            uploader.show_from(virtual_list::first_row(top, row_height(&list)));
+            let height = f64::from(row_height(&scroller));
+            uploader.show_from(virtual_list::first_row(top, height));
         }
     };
     // The rows that are not drawn take their place as padding. Written by `setProperty`, because a
     // strict policy ignores style attributes; and not at all in a first HTML, which has all rows.
-    let (rows_drawn, all) = (visible.clone(), count.clone());
+    let (drawn, all) = (visible.clone(), count.clone());
     Effect::new(move || {
-        rows_drawn.track();
+        drawn.track();
         let (above, below) = virtual_list::spacers(first.get(), all.get());
-        if let Some(list) = list.get() {
-            let height = row_height(&list);
-            set_padding(&list, "padding-block-start", above, height);
-            set_padding(&list, "padding-block-end", below, height);
+        if let Some(scroller) = scroller.get() {
+            set_padding(&scroller, "padding-block-start", above);
+            set_padding(&scroller, "padding-block-end", below);
         }
     });
-    let size: Signal<String> = Memo::new(move |_| count.get().to_string()).into();
+    let size: Text = Memo::new(move |_| count.get().to_string()).into();
+    let items = Signal::derive(move || {
+        let item = |file: VisibleRow| Item {
+            serial: file.serial,
+            make: Arc::new(move || row(uploader, &file, size)),
+        };
+        visible.get().into_iter().map(item).collect()
+    });
 
     view! {
         <div
@@ -63,26 +71,34 @@ fn rows(uploader: Uploader) -> AnyView {
             aria-label="Files"
             on:scroll=move |_| on_scroll()
         >
-            <ul class="hoist-uploader__rows" role="list" node_ref=list>
-                <For each=move || visible.get() key=|row| row.serial children=move |file| row(uploader, &file, size)/>
+            <ul class="hoist-uploader__rows" role="list">
+                {list(items)}
             </ul>
         </div>
     }
     .into_any()
 }
 
-/// The height of a row as it is drawn now; all are equal.
-fn row_height(list: &Element) -> f64 {
-    list.first_element_child()
-        .and_then(|row| row.dyn_into::<HtmlElement>().ok())
-        .map_or(0.0, |row| f64::from(row.offset_height()))
+/// The element with the rows.
+fn rows_of(scroller: &Element) -> Option<HtmlElement> {
+    scroller.first_element_child()?.dyn_into().ok()
 }
 
-#[expect(clippy::cast_precision_loss, reason = "rows, not atoms")]
-fn set_padding(list: &HtmlElement, side: &str, rows: usize, height: f64) {
-    let style = list.style();
+/// The height of a row as it is drawn now, in pixels; all are equal.
+fn row_height(scroller: &Element) -> i32 {
+    rows_of(scroller)
+        .and_then(|rows| rows.first_element_child())
+        .and_then(|row| row.dyn_into::<HtmlElement>().ok())
+        .map_or(0, |row| row.offset_height())
+}
+
+fn set_padding(scroller: &Element, side: &str, rows: u32) {
+    let height = u64::from(row_height(scroller).unsigned_abs());
+    let Some(style) = rows_of(scroller).map(|rows| rows.style()) else {
+        return;
+    };
     if rows > 0 {
-        let _ = style.set_property(side, &format!("{}px", rows as f64 * height));
+        let _ = style.set_property(side, &format!("{}px", u64::from(rows) * height));
     } else if style.length() > 0 {
         let _ = style.remove_property(side);
     }

@@ -1,9 +1,9 @@
 //! One file.
 
-use hoist_protocol::{FileState, OnConflict, Receipt, route};
+use hoist_protocol::{FileState, OnConflict, route};
 use leptos::prelude::*;
 
-use super::parts::{Text, button, fixed, progress, when};
+use super::parts::{Text, button, download, fixed, progress, when};
 use crate::{FileKey, FileView, Offers, Uploader, VisibleRow, browser, format};
 
 /// One row of the list. All rows have one height, whatever they say.
@@ -29,17 +29,10 @@ pub(super) fn row(uploader: Uploader, row: &VisibleRow, size: Text) -> AnyView {
         progress("hoist-uploader__progress", label, max, value)
     });
     let endpoint = uploader.options().endpoint.clone();
-    let receipt = receipt(file);
-    let receipt = when(
-        Signal::derive(move || receipt.read().is_some()),
-        move || {
-            receipt.with(|receipt| {
-                receipt
-                    .as_ref()
-                    .map_or_else(|| ().into_any(), |receipt| receipt_view(&endpoint, receipt))
-            })
-        },
-    );
+    let of_receipt = file.clone();
+    let receipt = when(is(file, has_hash), move || {
+        of_receipt.with_untracked(|file| receipt_view(&endpoint, file))
+    });
     let icon = format!("hoist-uploader__icon hoist-uploader__icon--{family}");
     view! {
         <li
@@ -82,18 +75,15 @@ fn is(file: &ArcRwSignal<FileView>, ask: fn(&FileView) -> bool) -> Signal<bool> 
     Signal::derive(move || ask(&file.read()))
 }
 
-/// The receipt of a file that has a hash: a folder has none.
-fn receipt(file: &ArcRwSignal<FileView>) -> Memo<Option<Receipt>> {
-    let file = file.clone();
-    Memo::new(move |_| {
-        let file = file.read();
-        file.receipt()
-            .filter(|receipt| receipt.hash.is_some())
-            .cloned()
-    })
+/// Whether there is a receipt with a hash: that of a folder has none.
+fn has_hash(file: &FileView) -> bool {
+    file.receipt().is_some_and(|receipt| receipt.hash.is_some())
 }
 
-fn receipt_view(endpoint: &str, receipt: &Receipt) -> AnyView {
+fn receipt_view(endpoint: &str, file: &FileView) -> AnyView {
+    let Some(receipt) = file.receipt() else {
+        return ().into_any();
+    };
     let hash = receipt
         .hash
         .map(|hash| hash.to_string())
@@ -102,7 +92,6 @@ fn receipt_view(endpoint: &str, receipt: &Receipt) -> AnyView {
     let title = format!("BLAKE3 {hash}");
     let mut short: String = hash.chars().take(8).collect();
     short.push('…');
-    let download = format!("Download {}", receipt.name);
     let is_copied = RwSignal::new(false);
     let word = Signal::derive(move || {
         if is_copied.get() {
@@ -125,9 +114,7 @@ fn receipt_view(endpoint: &str, receipt: &Receipt) -> AnyView {
                 {short}
             </code>
             {copy}
-            <a class="hoist-uploader__link" href=href download=receipt.name.clone() aria-label=download>
-                "Download"
-            </a>
+            {download("hoist-uploader__link", fixed(href), fixed(receipt.name.clone()))}
         </span>
     }
     .into_any()

@@ -4,7 +4,7 @@ mod drop_zone;
 mod file_list;
 mod file_row;
 mod live;
-mod parts;
+pub mod parts;
 mod totals;
 mod uploader;
 mod virtual_list;

@@ -1,42 +1,59 @@
 //! The few kinds of elements that views are made of.
 //!
 //! Each is one function without type parameters. A view's type says all that is in it, and leptos
-//! compiles building, hydrating and updating for each of them: written out in place, these same
-//! buttons made the wasm more than half as large again.
+//! compiles building, hydrating and updating for each type: written out in place, these same
+//! buttons made the wasm half as large again. A page around the component is welcome to them.
+
+use std::{fmt, sync::Arc};
 
 use leptos::{ev, prelude::*};
 
 /// A text that changes.
-pub(super) type Text = Signal<String>;
+pub type Text = Signal<String>;
 
 /// What is made when it is shown.
-type Make = Box<dyn Fn() -> AnyView + Send + Sync>;
+type Make = Arc<dyn Fn() -> AnyView + Send + Sync>;
+
+/// One entry of a list.
+#[derive(Clone)]
+pub struct Item {
+    /// What tells it from all others, ever.
+    pub serial: u64,
+    /// Makes its view.
+    pub make: Make,
+}
+
+impl fmt::Debug for Item {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Item({})", self.serial)
+    }
+}
+
+/// Shows a list; an entry that stays is not made anew.
+#[must_use]
+pub fn list(items: Signal<Vec<Item>>) -> AnyView {
+    view! { <For each=move || items.get() key=|item| item.serial children=|item| (item.make)()/> }
+        .into_any()
+}
 
 /// Shows a view while something holds.
-pub(super) fn when(
-    is: Signal<bool>,
-    make: impl Fn() -> AnyView + Send + Sync + 'static,
-) -> AnyView {
+pub fn when(is: Signal<bool>, make: impl Fn() -> AnyView + Send + Sync + 'static) -> AnyView {
     fn one(is: Signal<bool>, make: Make) -> AnyView {
+        // A memo, so that nothing is made anew as long as it goes on to hold.
+        let is = Memo::new(move |_| is.get());
         (move || if is.get() { make() } else { ().into_any() }).into_any()
     }
-    // A memo, so that nothing is made anew as long as it goes on to hold.
-    one(Memo::new(move |_| is.get()).into(), Box::new(make))
+    one(is, Arc::new(make))
 }
 
 /// A text that stays.
-pub(super) fn fixed(text: impl Into<String>) -> Text {
+pub fn fixed(text: impl Into<String>) -> Text {
     Signal::stored(text.into())
 }
 
 /// A button: its class, what it says, what it is called for those who cannot see where it stands,
 /// and what it does.
-pub(super) fn button(
-    class: &'static str,
-    word: Text,
-    label: Text,
-    run: impl Fn() + 'static,
-) -> AnyView {
+pub fn button(class: &'static str, word: Text, label: Text, run: impl Fn() + 'static) -> AnyView {
     fn one(class: &'static str, word: Text, label: Text, run: Box<dyn Fn()>) -> AnyView {
         view! {
             <button type="button" class=class aria-label=label on:click=move |_: ev::MouseEvent| run()>
@@ -48,12 +65,26 @@ pub(super) fn button(
     one(class, word, label, Box::new(run))
 }
 
+/// A link to a file, to be saved under `name`.
+#[must_use]
+pub fn download(class: &'static str, href: Text, name: Text) -> AnyView {
+    let label: Text = Signal::derive(move || format!("Download {}", name.get()));
+    view! {
+        <a class=class href=href download=name aria-label=label>
+            "Download"
+        </a>
+    }
+    .into_any()
+}
+
 /// A paragraph with a text.
-pub(super) fn paragraph(class: &'static str, text: Text) -> AnyView {
+#[must_use]
+pub fn paragraph(class: &'static str, text: Text) -> AnyView {
     view! { <p class=class>{text}</p> }.into_any()
 }
 
 /// A bar.
-pub(super) fn progress(class: &'static str, label: Text, max: Text, value: Text) -> AnyView {
+#[must_use]
+pub fn progress(class: &'static str, label: Text, max: Text, value: Text) -> AnyView {
     view! { <progress class=class aria-label=label max=max value=value></progress> }.into_any()
 }

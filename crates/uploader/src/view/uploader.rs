@@ -4,7 +4,7 @@ use hoist_protocol::{ListResponse, route};
 use leptos::prelude::*;
 
 use super::{drop_zone::drop_zone, file_list::file_list, live::live, totals::totals_bar};
-use crate::{UploaderOptions, use_uploader};
+use crate::{UploaderOptions, shared, use_uploader};
 
 /// A drop zone, the list of files, and what can be done with them.
 ///
@@ -63,7 +63,7 @@ pub fn Uploader(
         let mut options = options;
         let given = initial.or_else(|| options.initial.take());
         // The browser reads what the server has rendered with, and not its own arguments.
-        options.initial = SharedValue::new(move || given).into_inner();
+        options.initial = shared(move || given);
         use_uploader(options)
     });
     let options = uploader.options();

@@ -3,13 +3,13 @@
 use crate::board::WINDOW;
 
 /// Rows that are drawn above the first one that is seen, so that scrolling up meets them.
-const ABOVE: usize = 12;
+const ABOVE: u32 = 12;
 
 /// The first row to draw if the list is scrolled to `top` and each row is `height` high, in pixels.
 ///
 /// Moves in steps, so that scrolling by a pixel changes nothing.
-pub(crate) fn first_row(top: f64, height: f64) -> usize {
-    const STEP: usize = 6;
+pub(crate) fn first_row(top: f64, height: f64) -> u32 {
+    const STEP: u32 = 6;
     if !(height >= 1.0 && top >= 0.0) {
         return 0;
     }
@@ -18,12 +18,12 @@ pub(crate) fn first_row(top: f64, height: f64) -> usize {
         clippy::cast_sign_loss,
         reason = "not negative; a cast saturates"
     )]
-    let seen = (top / height) as usize;
+    let seen = (top / height) as u32;
     seen.saturating_sub(ABOVE) / STEP * STEP
 }
 
 /// How many rows stand, not drawn, above and below the window that begins at `first`.
-pub(crate) fn spacers(first: usize, count: usize) -> (usize, usize) {
+pub(crate) fn spacers(first: u32, count: u32) -> (u32, u32) {
     let above = first.min(count);
     (above, count.saturating_sub(above).saturating_sub(WINDOW))
 }
@@ -38,8 +38,12 @@ mod tests {
         for top in (0..640_000).step_by(37) {
             let top = f64::from(top);
             let first = first_row(top, height);
-            #[expect(clippy::cast_sign_loss, reason = "positive")]
-            let seen = (top / height) as usize;
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "positive and small"
+            )]
+            let seen = (top / height) as u32;
             assert!(first <= seen, "{top}");
             // A list of 1 700 pixels, and some rows more.
             assert!(first + WINDOW >= (seen + 28).min(count), "{top}");
@@ -48,7 +52,7 @@ mod tests {
 
     #[test]
     fn scrolling_by_a_pixel_draws_nothing_anew() {
-        let drawn: std::collections::BTreeSet<usize> = (0..64_000)
+        let drawn: std::collections::BTreeSet<u32> = (0..64_000)
             .map(|top| first_row(f64::from(top), 64.0))
             .collect();
         assert!(drawn.len() <= 1000 / 6 + 1, "{}", drawn.len());
