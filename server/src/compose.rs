@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use axum::{Json, Router, middleware, routing::get};
+use hoist_app::server::Backend;
 use hoist_axum::{Authorizer, Clock, CookieConfig, CookieVisitors, HttpConfig, Shared};
 use hoist_store::Store;
+use leptos::config::{LeptosOptions, get_configuration};
 use serde_json::json;
 
 use crate::{Plan, RunError, Visitors, hosts, key};
@@ -30,8 +32,16 @@ pub fn compose(store: &Store, plan: &Plan, clock: &Clock) -> Result<Router, RunE
         clock: clock.clone(),
         ..plan.http.clone()
     };
+    let pages = hoist_app::server::pages(
+        Backend {
+            store: store.clone(),
+            http: config.clone(),
+            endpoint: plan.prefix.clone(),
+        },
+        site(),
+    );
     let api = hoist_axum::router(store.clone(), config);
-    let mut router = Router::new().nest(&plan.prefix, api);
+    let mut router = pages.nest(&plan.prefix, api);
     if let Some(visitors) = &cookies {
         router = router.layer(visitors.layer());
     }
@@ -42,6 +52,19 @@ pub fn compose(store: &Store, plan: &Plan, clock: &Clock) -> Result<Router, RunE
         router = router.layer(middleware::from_fn_with_state(hosts, hosts::check));
     }
     Ok(router)
+}
+
+/// Where the site was built: what leptos reads from its environment, or where the build puts it.
+fn site() -> LeptosOptions {
+    get_configuration(None).map_or_else(
+        |_| {
+            LeptosOptions::builder()
+                .output_name("hoist")
+                .site_root("target/site")
+                .build()
+        },
+        |file| file.leptos_options,
+    )
 }
 
 fn cookies(plan: &Plan) -> Result<CookieVisitors, RunError> {
