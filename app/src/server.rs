@@ -19,6 +19,7 @@ use hoist_store::{ListQuery, Store};
 use leptos::{
     config::LeptosOptions,
     context::{provide_context, use_context},
+
 };
 use tower_http::services::ServeDir;
 
@@ -43,6 +44,8 @@ pub struct Backend {
 /// Mount it beside `hoist_axum::router`, below the same layer that mints visitors' cookies. What
 /// leptos needs (`options`) is where the site was built.
 pub fn pages(backend: Backend, options: LeptosOptions) -> Router {
+    // Rendering spawns; whoever has set an executor already keeps it.
+    let _ = any_spawner::Executor::init_tokio();
     let files = ServeDir::new(options.site_root.as_ref())
         .append_index_html_on_directories(false)
         .precompressed_br()
