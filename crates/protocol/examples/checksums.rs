@@ -12,7 +12,9 @@ use hoist_protocol::{ChunkHasher, ChunkLayout, DEFAULT_CHUNK_SIZE, merge_checksu
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = env::args().skip(1);
-    let path = arguments.next().ok_or("usage: checksums FILE [CHUNK_SIZE]")?;
+    let path = arguments
+        .next()
+        .ok_or("usage: checksums FILE [CHUNK_SIZE]")?;
     let chunk_size = match arguments.next() {
         Some(size) => size.parse()?,
         None => DEFAULT_CHUNK_SIZE,
