@@ -29,8 +29,11 @@ pub(crate) struct Active {
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) size: Option<u64>,
-    /// Whether the size was unknown at first: then a first chunk may have been hashed as one of many.
+    /// Whether the size was (or may have been) unknown at first: then a first chunk that turns out
+    /// to be the only one may have been hashed as one of many.
     pub(crate) was_sizeless: bool,
+    /// All bytes were there and a place was claimed when a process ended, or when publishing failed.
+    pub(crate) is_claimed: bool,
     pub(crate) set: ChunkSet,
     /// Merged byte ranges that are no whole chunks of `set`.
     pub(crate) ranges: Vec<ByteRange>,
@@ -81,6 +84,7 @@ impl Active {
         let inner = Inner {
             size,
             was_sizeless: size.is_none(),
+            is_claimed: false,
             set: ChunkSet::new(),
             ranges: Vec::new(),
             incoming: None,
@@ -122,7 +126,7 @@ impl Active {
     }
 
     /// Takes the lease of a chunk (or of [`RANGE`]); waits only for a write of its own sender's
-    /// older attempt, or of one that has been idle, to return.
+    /// older attempt, or of one that has been idle, to return, and for publishing to end.
     ///
     /// # Errors
     ///
@@ -172,7 +176,13 @@ impl Inner {
         if self.has_ended {
             return Some(Err(StoreError::NotFound));
         }
-        if let Some(lease) = self.leases.get_mut(&index) {
+        if self.is_publishing {
+            return None;
+        }
+        // Chunks and ranges exclude each other: a range could lie across any chunk.
+        let is_rival = |other: u32| index == RANGE || other == RANGE || other == index;
+        let mut must_wait = false;
+        for (_, lease) in self.leases.iter().filter(|(other, _)| is_rival(**other)) {
             let idle = now.since(lease.last_byte);
             let may_evict = if lease.sender == *sender {
                 attempt > lease.attempt
@@ -183,11 +193,19 @@ impl Inner {
                 let retry_after_ms = idle_ms.saturating_sub(idle).clamp(200, 2000);
                 return Some(Err(StoreError::InFlight { retry_after_ms }));
             }
-            if lease.is_busy {
-                lease.is_evicted = true;
-                return None;
-            }
+            must_wait |= lease.is_busy;
         }
+        for (_, lease) in self
+            .leases
+            .iter_mut()
+            .filter(|(other, _)| is_rival(**other))
+        {
+            lease.is_evicted = true;
+        }
+        if must_wait {
+            return None;
+        }
+        self.leases.retain(|other, _| !is_rival(*other));
         self.generation += 1;
         let lease = Lease {
             sender: sender.clone(),
@@ -200,6 +218,30 @@ impl Inner {
         };
         self.leases.insert(index, lease);
         Some(Ok(self.generation))
+    }
+
+    /// Whether a write runs.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.leases.values().any(|lease| lease.is_busy)
+    }
+
+    /// The open bytes, if somebody has them open.
+    pub(crate) fn opened(&self) -> Option<Arc<dyn Incoming>> {
+        self.incoming.as_ref().and_then(Weak::upgrade)
+    }
+
+    /// Whether a file of this size can be what has arrived.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Invalid`] if bytes beyond it have come.
+    pub(crate) fn check_end(&self, chunk_size: u64, size: u64) -> Result<(), StoreError> {
+        match self.received(chunk_size).last() {
+            Some(last) if last.end > size => Err(StoreError::Invalid(
+                "bytes beyond this end of the file have come before",
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// How it is cut, once the size is known.
@@ -222,6 +264,9 @@ impl Inner {
 
     /// Whether every byte has arrived, and the size is known.
     pub(crate) fn is_whole(&self, chunk_size: u64) -> bool {
+        if self.is_claimed {
+            return true;
+        }
         let Some(layout) = self.layout(chunk_size) else {
             return false;
         };
@@ -259,7 +304,8 @@ impl Grant {
     /// [`StoreError::Evicted`] if the lease has passed on or the upload has ended.
     pub(crate) fn begin(&self, now: Millis) -> Result<Busy, StoreError> {
         let mut inner = self.active.lock();
-        let has_ended = inner.has_ended;
+        // Nobody writes to what is being published: those bytes are a file in a moment.
+        let has_ended = inner.has_ended || inner.is_publishing;
         match inner.leases.get_mut(&self.index) {
             Some(lease)
                 if lease.generation == self.generation && !lease.is_evicted && !has_ended =>

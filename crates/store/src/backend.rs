@@ -22,11 +22,12 @@ pub(crate) trait Backend: Debug + Send + Sync {
     fn clear(&self, id: UploadId, all: bool) -> io::Result<()>;
     /// Opens a file; `None` if there is none.
     fn open(&self, place: &str) -> io::Result<Option<Arc<dyn Stored>>>;
-    /// Gives a file another place; `false` if something lies there.
-    fn rename(&self, from: &str, to: &str) -> io::Result<bool>;
+    /// Lets a file lie at a second place, too; `false` if something lies there. Where a file can have
+    /// one place only, it moves.
+    fn link(&self, from: &str, to: &str) -> io::Result<bool>;
     /// Removes a file or an empty folder; it is fine if it is not there or not empty.
     fn remove(&self, place: &str) -> io::Result<()>;
-    /// The unfinished uploads that have bytes.
+    /// The uploads that have bytes or something that proves them, and are no files.
     fn list(&self) -> io::Result<Vec<UploadId>>;
     /// Makes everything durable, at a clean end.
     fn sync(&self) -> io::Result<()>;

@@ -3,7 +3,7 @@
 use std::{io, sync::Arc};
 
 use bytes::{Bytes, BytesMut};
-use hoist_protocol::{Checksum, ChunkHasher, ChunkLayout, Millis, PackChunk, Receipt};
+use hoist_protocol::{ByteRange, Checksum, ChunkHasher, ChunkLayout, Millis, PackChunk, Receipt};
 use tokio::task::JoinHandle;
 
 use crate::{
@@ -44,21 +44,32 @@ enum Target {
         grant: Grant,
         work: Work,
         incoming: Arc<dyn Incoming>,
+        /// Parts of the chunk that came as ranges: compared, and not written again.
+        there: Arc<[ByteRange]>,
     },
     /// An acknowledged chunk: hashed, and its checksum compared.
     Compare {
         active: Arc<Active>,
         hasher: Box<ChunkHasher>,
-        incoming: Arc<dyn Incoming>,
+        stored: Checksum,
     },
     /// Bytes that are there without a checksum, or a file that is published: compared byte by byte.
     CompareBytes {
         file: Arc<dyn Stored>,
-        receipt: Option<Receipt>,
+        known: Known,
         is_equal: bool,
     },
     /// The empty last chunk of an upload without a size.
     End { active: Arc<Active>, grant: Grant },
+}
+
+/// What bytes that are there belong to.
+#[derive(Debug)]
+pub(crate) enum Known {
+    /// An upload that waits for more.
+    Active(Arc<Active>),
+    /// A file with this receipt.
+    File(Receipt),
 }
 
 /// At most one piece is on its way to the disk while the next arrives.
@@ -94,11 +105,15 @@ impl ChunkWriter {
         } else {
             let hasher = ChunkHasher::new(layout, chunk.index)
                 .map_err(|_| StoreError::InvalidChunk("no such chunk"))?;
+            let range = ByteRange::new(start, start + left);
+            let meets = |part: &&ByteRange| part.start < range.end && range.start < part.end;
+            let there = active.lock().ranges.iter().filter(meets).copied().collect();
             Target::Write {
                 active,
                 grant,
                 work: Work::Idle(Box::new(hasher)),
                 incoming,
+                there,
             }
         };
         Ok(Self {
@@ -117,7 +132,7 @@ impl ChunkWriter {
         chunk: PackChunk,
         layout: ChunkLayout,
         active: Arc<Active>,
-        incoming: Arc<dyn Incoming>,
+        stored: Checksum,
     ) -> Result<Self, StoreError> {
         let hasher = ChunkHasher::new(layout, chunk.index)
             .map_err(|_| StoreError::InvalidChunk("no such chunk"))?;
@@ -125,7 +140,7 @@ impl ChunkWriter {
         let target = Target::Compare {
             active,
             hasher: Box::new(hasher),
-            incoming,
+            stored,
         };
         Ok(Self {
             shared,
@@ -143,12 +158,12 @@ impl ChunkWriter {
         chunk: PackChunk,
         start: u64,
         file: Arc<dyn Stored>,
-        receipt: Option<Receipt>,
+        known: Known,
     ) -> Self {
         let left = chunk.length;
         let target = Target::CompareBytes {
             file,
-            receipt,
+            known,
             is_equal: true,
         };
         Self {
@@ -214,11 +229,12 @@ impl ChunkWriter {
                 grant,
                 work,
                 incoming,
+                there,
             } => {
                 let mut hasher = work.wait().await?;
                 let busy = grant.begin(now)?;
                 let ahead = room_ahead(active, offset + piece.len() as u64);
-                let incoming = Arc::clone(incoming);
+                let (incoming, there) = (Arc::clone(incoming), Arc::clone(there));
                 *work = Work::Running(self.shared.start(move || {
                     // The guard lives in here: the lease passes on when this call has returned,
                     // even if nobody waits for it any more.
@@ -226,7 +242,7 @@ impl ChunkWriter {
                     if let Some((from, length)) = ahead {
                         incoming.allocate(from, length)?;
                     }
-                    incoming.write_at(offset, &piece)?;
+                    write_new(&*incoming, offset, &piece, &there)?;
                     // Cannot fail: `left` was checked for every byte.
                     hasher.update(&piece).map_err(io::Error::other)?;
                     Ok(hasher)
@@ -290,20 +306,24 @@ impl ChunkWriter {
                 grant,
                 mut work,
                 incoming,
+                there,
             } => {
                 let hasher = work.wait().await?;
+                if self.chunk.last {
+                    // Before the chunk: once it is recorded, its length must be known.
+                    let end = self.start + self.chunk.length;
+                    self.shared.set_size_of(&active, end).await?;
+                }
                 let busy = grant.begin(now)?;
                 let piece = self.buffer.split().freeze();
                 let (start, target) = (self.start, Arc::clone(&active));
                 let is_recorded = self.shared.run("writing a chunk", move || {
-                    record(&target, busy, &*incoming, &chunk, hasher, start, &piece)
+                    let incoming = &*incoming;
+                    record(
+                        &target, busy, incoming, &chunk, hasher, start, &piece, &there,
+                    )
                 });
-                is_recorded.await??;
-                if self.chunk.last {
-                    self.shared
-                        .set_size_of(&active, self.start + self.chunk.length)
-                        .await?;
-                }
+                is_recorded.await.map_err(conflict)??;
                 drop(grant);
                 self.shared.touch(&active, now).await?;
                 let receipt = self.shared.publish_if_whole(&active, now).await?;
@@ -315,40 +335,35 @@ impl ChunkWriter {
             Target::Compare {
                 active,
                 hasher,
-                incoming,
+                stored,
             } => {
                 let found = hasher
                     .finish()
                     .map_err(|_| StoreError::InvalidChunk("bytes are missing"))?;
                 expect(&chunk, found)?;
-                let stored = self.shared.run("reading a checksum", move || {
-                    let mut sum = [0; 32];
-                    incoming.read_sums(chunk.index, &mut sum)?;
-                    Ok(sum)
-                });
-                if stored.await? != *found.as_bytes() {
+                if found != stored {
                     return Err(StoreError::ChunkConflict);
                 }
-                if self.chunk.last {
-                    self.shared
-                        .set_size_of(&active, self.start + self.chunk.length)
-                        .await?;
-                }
-                let receipt = self.shared.publish_if_whole(&active, now).await?;
-                Ok(ChunkAnswer {
-                    is_new: false,
-                    receipt,
-                })
+                let end = self.start + chunk.length;
+                self.shared
+                    .known(now, &active, chunk.last.then_some(end))
+                    .await
             }
             Target::CompareBytes {
-                is_equal: true,
-                receipt,
-                ..
-            } => Ok(ChunkAnswer {
-                is_new: false,
-                receipt,
-            }),
-            Target::CompareBytes { .. } => Err(StoreError::ChunkConflict),
+                is_equal, known, ..
+            } => match known {
+                _ if !is_equal => Err(StoreError::ChunkConflict),
+                Known::Active(active) => {
+                    let end = self.start + chunk.length;
+                    self.shared
+                        .known(now, &active, chunk.last.then_some(end))
+                        .await
+                }
+                Known::File(receipt) => Ok(ChunkAnswer {
+                    is_new: false,
+                    receipt: Some(receipt),
+                }),
+            },
             Target::End { active, grant } => {
                 grant.renew(now)?;
                 self.shared.set_size_of(&active, self.start).await?;
@@ -363,18 +378,90 @@ impl ChunkWriter {
     }
 }
 
+impl Shared {
+    /// The answer for bytes that had come before; their chunk may still tell where the file ends.
+    async fn known(
+        self: &Arc<Self>,
+        now: Millis,
+        active: &Arc<Active>,
+        end: Option<u64>,
+    ) -> Result<ChunkAnswer, StoreError> {
+        if let Some(end) = end {
+            self.set_size_of(active, end).await?;
+        }
+        Ok(ChunkAnswer {
+            is_new: false,
+            receipt: self.publish_if_whole(active, now).await?,
+        })
+    }
+}
+
+/// Bytes that come as part of a chunk differ from those that came as a range.
+#[derive(Debug, thiserror::Error)]
+#[error("these bytes have come before, and were others")]
+struct Differs;
+
+/// What writing said, if it was that.
+fn conflict(error: StoreError) -> StoreError {
+    match error {
+        StoreError::Io { source, .. } if source.get_ref().is_some_and(|e| e.is::<Differs>()) => {
+            StoreError::ChunkConflict
+        }
+        other => other,
+    }
+}
+
+/// Writes a piece, but for the parts that are there: those are compared.
+fn write_new(
+    incoming: &dyn Incoming,
+    offset: u64,
+    piece: &[u8],
+    there: &[ByteRange],
+) -> io::Result<()> {
+    let (mut offset, mut piece) = (offset, piece);
+    for range in there {
+        // What lies before the range is new.
+        let new = cut(&mut piece, range.start.saturating_sub(offset));
+        incoming.write_at(offset, new)?;
+        offset += new.len() as u64;
+        let old = cut(&mut piece, range.end.saturating_sub(offset));
+        let mut stored = vec![0; old.len()];
+        if incoming.read_at(offset, &mut stored)? < stored.len() || stored != old {
+            return Err(io::Error::other(Differs));
+        }
+        offset += old.len() as u64;
+    }
+    incoming.write_at(offset, piece)
+}
+
+/// Takes at most so many bytes from the front.
+fn cut<'a>(bytes: &mut &'a [u8], length: u64) -> &'a [u8] {
+    let length = usize::try_from(length)
+        .unwrap_or(usize::MAX)
+        .min(bytes.len());
+    let (front, rest) = bytes.split_at_checked(length).unwrap_or_default();
+    *bytes = rest;
+    front
+}
+
 impl Work {
     /// Waits for the piece on its way, and takes the hasher.
     async fn wait(&mut self) -> Result<Box<ChunkHasher>, StoreError> {
         match std::mem::replace(self, Self::Failed) {
             Self::Idle(hasher) => Ok(hasher),
-            Self::Running(task) => joined(task.await)?.map_err(io_error("writing a chunk")),
+            Self::Running(task) => joined(task.await)?
+                .map_err(io_error("writing a chunk"))
+                .map_err(conflict),
             Self::Failed => Err(StoreError::Unavailable),
         }
     }
 }
 
 /// Writes the last piece, checks the whole and records it, under the lease and on another thread.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "all that moves to the other thread"
+)]
 fn record(
     active: &Active,
     busy: Busy,
@@ -383,6 +470,7 @@ fn record(
     mut hasher: Box<ChunkHasher>,
     start: u64,
     piece: &[u8],
+    there: &[ByteRange],
 ) -> io::Result<Result<(), StoreError>> {
     if !piece.is_empty() {
         hasher.update(piece).map_err(io::Error::other)?;
@@ -395,7 +483,8 @@ fn record(
         {
             return Ok(Err(error));
         }
-        incoming.write_at(start + chunk.length - piece.len() as u64, piece)?;
+        let offset = start + chunk.length - piece.len() as u64;
+        write_new(incoming, offset, piece, there)?;
     }
     let Ok(found) = hasher.finish() else {
         return Ok(Err(StoreError::InvalidChunk("bytes are missing")));

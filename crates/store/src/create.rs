@@ -10,22 +10,13 @@ use hoist_protocol::{
 
 use crate::{
     Change, Party, Store, StoreError,
-    active::Active,
-    catalog::{Command, Creation, Found, Outcome, Row, RowState},
+    catalog::{Command, Creation, Found, NoRoom, Outcome, Room, Row, RowState},
     disk::layout,
-    store::{Asked, Shared},
+    store::{Asked, Shared, TRIES},
 };
 
 /// Empty files and folders that are published at once by one create.
 const PUBLISH_AT_ONCE: usize = 64;
-
-/// Room that the files of one create may still take.
-#[derive(Debug)]
-struct Room {
-    storage: u64,
-    quota: Option<u64>,
-    unfinished: u64,
-}
 
 impl Store {
     /// Creates up to [`hoist_protocol::Limits::batch`] uploads in one transaction; one answer per
@@ -52,45 +43,31 @@ impl Store {
                 max,
             });
         }
-        let mut room = self.shared.room(now, party).await?;
-        let mut answers: Vec<Result<Option<CreateAnswer>, StoreError>> =
-            Vec::with_capacity(files.len());
+        let room = self.shared.room(now, party).await?;
+        // Of each file its refusal, or nothing if the catalog is asked.
+        let mut refused = Vec::with_capacity(files.len());
         let mut creations = Vec::new();
         for file in files {
-            answers.push(
-                self.shared
-                    .creation(now, party, file, &mut room)
-                    .map(|creation| {
-                        creations.push(creation);
-                        None
-                    }),
-            );
+            match self.shared.creation(now, party, file) {
+                Ok(creation) => {
+                    creations.push(creation);
+                    refused.push(None);
+                }
+                Err(error) => refused.push(Some(error)),
+            }
         }
-        let mut wanted = creations
-            .iter()
-            .map(|creation| creation.row.clone())
-            .collect::<Vec<_>>()
-            .into_iter();
-        let Outcome::Created(found) = self
-            .shared
-            .catalog
-            .apply(Command::Create(creations))
-            .await?
-        else {
-            return Err(StoreError::Unavailable);
-        };
-        let found = stream::iter(found.into_iter().zip(&mut wanted))
-            .map(|(found, row)| self.shared.answer(now, found, row))
+        let found = self.shared.add(creations.clone(), room.clone()).await?;
+        let answers = stream::iter(found.into_iter().zip(creations))
+            .map(|(found, creation)| self.shared.answer(now, found, creation, &room))
             .buffered(PUBLISH_AT_ONCE)
             .collect::<Vec<_>>()
             .await;
-        let mut found = found.into_iter();
-        Ok(answers
+        let mut answers = answers.into_iter();
+        Ok(refused
             .into_iter()
-            .map(|answer| match answer {
-                Ok(Some(answer)) => Ok(answer),
-                Ok(None) => found.next().unwrap_or(Err(StoreError::Unavailable)),
-                Err(error) => Err(error),
+            .map(|refused| match refused {
+                Some(error) => Err(error),
+                None => answers.next().unwrap_or(Err(StoreError::Unavailable)),
             })
             .map(|answer| answer.unwrap_or_else(|error| CreateAnswer::Refused(error.body())))
             .collect())
@@ -98,31 +75,19 @@ impl Store {
 }
 
 impl Shared {
-    async fn room(&self, now: Millis, party: &Party) -> Result<Room, StoreError> {
-        let since = now.0.saturating_sub(self.config.reservation_ttl_ms);
-        let own = self.catalog.usage(Some(party.owner.clone()), since).await?;
-        let all = self.catalog.usage(None, since).await?;
-        let backend = Arc::clone(&self.backend);
-        let free = self
-            .run("asking for free space", move || backend.free())
-            .await?;
-        let used = own.finished_bytes.saturating_add(own.unfinished_bytes);
-        Ok(Room {
-            storage: free
-                .saturating_sub(self.config.keep_free)
-                .saturating_sub(all.missing_bytes),
-            quota: party.quota.map(|quota| quota.saturating_sub(used)),
-            unfinished: self.config.limits.unfinished.saturating_sub(own.unfinished),
-        })
+    /// Adds uploads, or finds what is there, in one transaction.
+    async fn add(&self, creations: Vec<Creation>, room: Room) -> Result<Vec<Found>, StoreError> {
+        match self
+            .catalog
+            .apply(Command::Create { creations, room })
+            .await?
+        {
+            Outcome::Created(found) => Ok(found),
+            _ => Err(StoreError::Unavailable),
+        }
     }
 
-    fn creation(
-        &self,
-        now: Millis,
-        party: &Party,
-        file: &NewFile,
-        room: &mut Room,
-    ) -> Result<Creation, StoreError> {
+    fn creation(&self, now: Millis, party: &Party, file: &NewFile) -> Result<Creation, StoreError> {
         let limits = &self.config.limits;
         let path = RelativePath::new(&file.path, &file.name)?;
         let is_folder = file.kind == Kind::Directory;
@@ -146,24 +111,6 @@ impl Shared {
                 min,
                 max,
             })?;
-        // An earlier upload of this file costs nothing new; but to know, the catalog must be asked,
-        // and a full disk may as well say so first.
-        let bytes = size.unwrap_or(0);
-        room.quota = match room.quota {
-            Some(left) => Some(left.checked_sub(bytes).ok_or(StoreError::QuotaExceeded)?),
-            None => None,
-        };
-        room.storage = room
-            .storage
-            .checked_sub(bytes)
-            .ok_or(StoreError::StorageFull)?;
-        if bytes > 0 || size.is_none() {
-            let max = limits.unfinished;
-            room.unfinished = room.unfinished.checked_sub(1).ok_or(StoreError::TooMany {
-                what: "unfinished uploads",
-                max,
-            })?;
-        }
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(|_| StoreError::Unavailable)?;
         let stored_as = layout::spelled(&path);
@@ -195,26 +142,43 @@ impl Shared {
     async fn answer(
         self: &Arc<Self>,
         now: Millis,
-        found: Found,
-        row: Row,
+        mut found: Found,
+        mut creation: Creation,
+        room: &Room,
     ) -> Result<CreateAnswer, StoreError> {
-        match found {
-            Found::Added => self.begin(now, row).await,
-            Found::Conflict(existing) => Ok(CreateAnswer::Conflict {
-                existing: existing.receipt(),
-            }),
-            Found::Earlier(earlier) => match self.earlier(now, earlier).await? {
-                Some(answer) => Ok(answer),
-                // What was found has gone in the meantime: a new one, once.
-                None => {
-                    let creation = Creation {
-                        row: row.clone(),
-                        finds_earlier: false,
-                        asks: false,
-                    };
-                    self.catalog.apply(Command::Create(vec![creation])).await?;
-                    self.begin(now, row).await
+        for tried in 1..=TRIES {
+            match found {
+                Found::Added => return self.begin(now, creation.row).await,
+                Found::Conflict(existing) => {
+                    return Ok(CreateAnswer::Conflict {
+                        existing: existing.receipt(),
+                    });
                 }
+                Found::NoRoom(reason) => return Err(self.no_room(reason)),
+                Found::Earlier(earlier) => {
+                    if let Some(answer) = self.earlier(now, &earlier).await? {
+                        return Ok(answer);
+                    }
+                }
+            }
+            // What was found has gone in the meantime: asked again, at last for a new one.
+            creation.finds_earlier &= tried + 1 < TRIES;
+            found = self
+                .add(vec![creation.clone()], room.clone())
+                .await?
+                .pop()
+                .ok_or(StoreError::Unavailable)?;
+        }
+        Err(StoreError::Unavailable)
+    }
+
+    pub(crate) fn no_room(&self, reason: NoRoom) -> StoreError {
+        match reason {
+            NoRoom::Storage => StoreError::StorageFull,
+            NoRoom::Quota => StoreError::QuotaExceeded,
+            NoRoom::Unfinished => StoreError::TooMany {
+                what: "unfinished uploads",
+                max: self.config.limits.unfinished,
             },
         }
     }
@@ -225,7 +189,7 @@ impl Shared {
             id: row.id,
         });
         if row.size == Some(0) {
-            let active = Arc::new(Active::new(row.id, row.chunk_size, row.size));
+            let active = self.enter(&row).await;
             let receipt = self
                 .publish_if_whole(&active, now)
                 .await?
@@ -244,14 +208,11 @@ impl Shared {
     async fn earlier(
         self: &Arc<Self>,
         now: Millis,
-        row: Row,
+        earlier: &Row,
     ) -> Result<Option<CreateAnswer>, StoreError> {
-        let id = row.id;
-        for _ in 0..2 {
-            let Some(row) = self.catalog.get(vec![id]).await?.pop() else {
-                return Ok(None);
-            };
-            match self.ask_row(now, row).await {
+        let id = earlier.id;
+        for _ in 0..TRIES {
+            match self.ask_once(now, id, &earlier.owner).await {
                 Ok(Some(Asked::Finished(row))) => {
                     if self.is_there(&row).await? {
                         return Ok(Some(CreateAnswer::Present {

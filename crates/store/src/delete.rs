@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hoist_protocol::{DeleteResult, Millis, Receipt, RelativePath, UploadId};
+use hoist_protocol::{DeleteResult, Kind, Millis, Receipt, RelativePath, UploadId};
 
 use crate::{
     Change, Party, Store, StoreError, SweepReport,
@@ -107,7 +107,9 @@ impl Store {
                         report.expired += 1;
                     }
                     RowState::Hidden => {
-                        self.shared.remove_file(row).await?;
+                        if !self.shared.remove_file(row, now).await? {
+                            continue;
+                        }
                         report.deleted += 1;
                     }
                     _ => continue,
@@ -184,8 +186,8 @@ impl Shared {
                 receipt: row.receipt(),
             }),
             RowState::Hidden if row.expires > now.0 => {
-                if let Outcome::NotDone = self.catalog.apply(Command::Unhide { id: row.id }).await?
-                {
+                let (id, now) = (row.id, now.0);
+                if let Outcome::NotDone = self.catalog.apply(Command::Unhide { id, now }).await? {
                     return Err(StoreError::NotFound);
                 }
                 let _ = self.changes.send(Change::Changed {
@@ -202,35 +204,48 @@ impl Shared {
 
     /// Ends an unfinished upload for all who write it, then removes it and its bytes.
     pub(crate) async fn remove_unfinished(&self, id: UploadId) -> Result<(), StoreError> {
+        // Nobody loads it anew while it goes.
+        let _loading = self.loading(id).await;
         if let Some(active) = self.remembered(id) {
             // Whoever publishes it is let finish: then there is nothing unfinished to remove.
             active
                 .wait(|inner| (!inner.is_publishing).then_some(()))
                 .await;
             active.end().await;
-            self.forget(id);
         }
         match self.catalog.get(vec![id]).await?.pop().map(|row| row.state) {
             Some(RowState::Unfinished) => {}
-            _ => return Ok(()),
+            // Published in the last moment.
+            _ => {
+                self.forget(id);
+                return Ok(());
+            }
         }
         // The row first: bytes without a row are found and removed at the next start, while a row
         // without bytes would claim what is not there.
-        self.catalog.apply(Command::Remove { id }).await?;
+        let removed = self.catalog.apply(Command::Remove { id }).await;
+        // Also if that failed: the one in memory takes no more bytes.
+        self.forget(id);
+        removed?;
         let backend = Arc::clone(&self.backend);
         self.run("removing an upload", move || backend.clear(id, true))
             .await
     }
 
-    async fn remove_file(&self, row: &Row) -> Result<(), StoreError> {
+    /// Removes a hidden file for good; `false` if it was taken back in the last moment.
+    async fn remove_file(&self, row: &Row, now: Millis) -> Result<bool, StoreError> {
+        let (id, now) = (row.id, now.0);
+        if let Outcome::NotDone = self.catalog.apply(Command::Doom { id, now }).await? {
+            return Ok(false);
+        }
         let (backend, place) = (
             Arc::clone(&self.backend),
             layout::place(&row.owner, &row.stored_as),
         );
         self.run("removing a file", move || backend.remove(&place))
             .await?;
-        self.catalog.apply(Command::Remove { id: row.id }).await?;
-        Ok(())
+        self.catalog.apply(Command::Remove { id }).await?;
+        Ok(true)
     }
 
     async fn rename_file(
@@ -246,29 +261,29 @@ impl Shared {
             .map(|(folder, _)| folder.to_owned());
         let spelt = layout::spelled(&RelativePath::new("", path.name())?);
         let wanted = folder.map_or(spelt.clone(), |folder| format!("{folder}/{spelt}"));
-        let from = layout::place(&row.owner, &row.stored_as);
         for n in 1..MAX_TRIES {
             let stored_as = layout::numbered(&wanted, n);
+            let is_same = stored_as == row.stored_as;
+            // A file has both names until the catalog knows the new one: whatever happens in
+            // between, it lies where the catalog says. An empty folder can be made at any time.
+            let is_file = row.kind == Kind::File && !is_same;
+            if is_file && !self.link(&row, &row.stored_as, &stored_as).await? {
+                continue;
+            }
             let command = Command::Move {
                 id: row.id,
                 name: name.to_owned(),
+                from: row.stored_as.clone(),
                 path_key: layout::key(&stored_as),
                 stored_as: stored_as.clone(),
             };
-            if stored_as != row.stored_as {
-                let (backend, from, to) = (
-                    Arc::clone(&self.backend),
-                    from.clone(),
-                    layout::place(&row.owner, &stored_as),
-                );
-                if !self
-                    .run("renaming a file", move || backend.rename(&from, &to))
-                    .await?
-                {
-                    continue;
-                }
-            }
             if let Outcome::Done = self.catalog.apply(command).await? {
+                if !is_file && !is_same {
+                    self.link(&row, &row.stored_as, &stored_as).await?;
+                }
+                if !is_same {
+                    self.unlink(&row, &row.stored_as).await?;
+                }
                 row.name = name.to_owned();
                 row.stored_as = stored_as;
                 let _ = self.changes.send(Change::Changed {
@@ -277,16 +292,48 @@ impl Shared {
                 });
                 return Ok(row.receipt());
             }
-            // The catalog keeps the name for a file it knows: the bytes go back.
-            let (backend, from, to) = (
-                Arc::clone(&self.backend),
-                layout::place(&row.owner, &stored_as),
-                from.clone(),
-            );
-            self.run("renaming a file back", move || backend.rename(&from, &to))
-                .await?;
+            // Another file has the name, or this one was deleted or renamed at the same time.
+            let now = self.catalog.get(vec![row.id]).await?.pop();
+            if is_file {
+                if now
+                    .as_ref()
+                    .is_some_and(|now| now.stored_as == row.stored_as)
+                {
+                    // Where a file has one name only, it has moved and must come back.
+                    self.link(&row, &stored_as, &row.stored_as).await?;
+                }
+                self.unlink(&row, &stored_as).await?;
+            }
+            match now.filter(|now| now.state == RowState::Finished) {
+                None => return Err(StoreError::NotFound),
+                Some(now) if now.stored_as != row.stored_as => return Err(StoreError::Unavailable),
+                Some(_) => {}
+            }
         }
         Err(StoreError::Invalid("no free name was found for this file"))
+    }
+
+    async fn link(&self, row: &Row, from: &str, to: &str) -> Result<bool, StoreError> {
+        let (backend, from, to, kind) = (
+            Arc::clone(&self.backend),
+            layout::place(&row.owner, from),
+            layout::place(&row.owner, to),
+            row.kind,
+        );
+        self.run("giving a file its new name", move || match kind {
+            Kind::File => backend.link(&from, &to),
+            Kind::Directory => backend.make_folder(&to),
+        })
+        .await
+    }
+
+    async fn unlink(&self, row: &Row, stored_as: &str) -> Result<(), StoreError> {
+        let (backend, place) = (
+            Arc::clone(&self.backend),
+            layout::place(&row.owner, stored_as),
+        );
+        self.run("taking a file's name away", move || backend.remove(&place))
+            .await
     }
 
     /// Removes bytes that no row knows: what a process left that died between the two.
@@ -296,14 +343,18 @@ impl Shared {
         let mut removed = 0;
         for ids in ids.chunks(SWEEP as usize) {
             let known = self.catalog.get(ids.to_vec()).await?;
-            for id in ids
-                .iter()
-                .copied()
-                .filter(|id| !known.iter().any(|row| row.id == *id))
-            {
+            let known: std::collections::HashMap<_, _> =
+                known.into_iter().map(|row| (row.id, row.state)).collect();
+            for id in ids.iter().copied() {
+                let all = match known.get(&id) {
+                    None => true,
+                    // Published, but the process died before it cleared up.
+                    Some(RowState::Finished | RowState::Hidden) => false,
+                    Some(RowState::Unfinished | RowState::Publishing) => continue,
+                };
                 let backend = Arc::clone(&self.backend);
-                self.run("removing an upload that is in no catalog", move || {
-                    backend.clear(id, true)
+                self.run("removing what belongs to no upload", move || {
+                    backend.clear(id, all)
                 })
                 .await?;
                 removed += 1;

@@ -227,7 +227,7 @@ impl Store {
             let used = self
                 .shared
                 .catalog
-                .usage(Some(party.owner.clone()), 0)
+                .usage(Some(party.owner.clone()), self.shared.since(now))
                 .await?;
             limits.quota_left = Some(
                 quota.saturating_sub(used.finished_bytes.saturating_add(used.unfinished_bytes)),

@@ -179,13 +179,14 @@ impl Backend for MemoryBackend {
             .map(|bytes| Arc::clone(bytes) as Arc<dyn Stored>))
     }
 
-    fn rename(&self, from: &str, to: &str) -> io::Result<bool> {
+    fn link(&self, from: &str, to: &str) -> io::Result<bool> {
         let mut all = lock(&self.all);
         all.make_parents(to)?;
         if all.is_taken(to) {
             return Ok(false);
         }
-        let bytes = all.files.remove(from).ok_or(io::ErrorKind::NotFound)?;
+        let bytes = all.files.get(from).ok_or(io::ErrorKind::NotFound)?;
+        let bytes = Arc::clone(bytes);
         all.files.insert(to.to_owned(), bytes);
         Ok(true)
     }

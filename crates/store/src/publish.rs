@@ -23,6 +23,17 @@ const MAX_TRIES: u32 = 10_000;
 /// Bytes read at once.
 const READ: usize = 256 << 10;
 
+/// The one that publishes an upload; others may when it is dropped.
+#[derive(Debug)]
+struct Publishing(Arc<Active>);
+
+impl Drop for Publishing {
+    fn drop(&mut self) {
+        self.0.lock().is_publishing = false;
+        self.0.tell();
+    }
+}
+
 impl Shared {
     /// Publishes an upload if every byte has arrived; one does it, all who ask get the receipt.
     pub(crate) async fn publish_if_whole(
@@ -46,16 +57,17 @@ impl Shared {
                 .map(|row| row.receipt()));
         }
         // In a task of its own: a dropped request must not leave it half done.
-        let (shared, target) = (Arc::clone(self), Arc::clone(active));
-        let published =
-            joined(tokio::spawn(async move { shared.publish(&target, now).await }).await);
-        let result = published.and_then(|result| result);
-        let mut inner = active.lock();
-        inner.is_publishing = false;
-        inner.has_ended |= result.is_ok();
-        drop(inner);
-        active.tell();
-        result.map(Some)
+        let (shared, publishing) = (Arc::clone(self), Publishing(Arc::clone(active)));
+        let publish = async move {
+            let active = &publishing.0;
+            // A range may still be on its way to where chunks have come meanwhile; it must not
+            // land in the file.
+            active.wait(|inner| (!inner.is_busy()).then_some(())).await;
+            let result = shared.publish(active, now).await;
+            active.lock().has_ended |= result.is_ok();
+            result
+        };
+        joined(tokio::spawn(publish).await)?.map(Some)
     }
 
     async fn publish(
@@ -72,8 +84,11 @@ impl Shared {
         let row = match row.state {
             RowState::Unfinished => self.place(active, row).await?,
             // The process died between claim and note.
-            RowState::Publishing => self.go_on(row).await?,
-            RowState::Finished => return Ok(row.receipt()),
+            RowState::Publishing => self.go_on(active, row).await?,
+            RowState::Finished => {
+                self.forget(row.id);
+                return Ok(row.receipt());
+            }
             RowState::Hidden => return Err(StoreError::NotFound),
         };
         if let Outcome::NotDone = self
@@ -126,7 +141,8 @@ impl Shared {
                 } else {
                     incoming(&*backend, id)?
                 };
-                hash(&*incoming, layout, was_sizeless && layout.count() == 1)
+                let is_alone = layout.count() == 1 && layout.file_size() == layout.chunk_size();
+                hash(&*incoming, layout, was_sizeless && is_alone)
             });
             row.hash = Some(hash.await?);
         }
@@ -144,31 +160,31 @@ impl Shared {
                 size: row.size.unwrap_or(0),
             };
             if let Outcome::NotDone = self.catalog.apply(claim).await? {
-                // Taken, or the upload is gone.
-                self.catalog
-                    .get(vec![row.id])
-                    .await?
-                    .pop()
-                    .ok_or(StoreError::NotFound)?;
-                n += 1;
+                // The place is taken, or the upload is not what it was.
+                let now = self.catalog.get(vec![row.id]).await?.pop();
+                match now.map(|row| row.state) {
+                    Some(RowState::Unfinished) => n += 1,
+                    Some(_) => return Err(StoreError::Unavailable),
+                    None => return Err(StoreError::NotFound),
+                }
                 continue;
             }
-            match self.rename(&row).await {
-                Ok(true) => return Ok(row),
+            let renamed = self.rename(&row).await;
+            if let Ok(true) = renamed {
+                return Ok(row);
+            }
+            self.catalog.apply(Command::Unclaim { id: row.id }).await?;
+            match renamed {
                 // Something lies there that the catalog does not know.
-                Ok(false) => n += 1,
+                Ok(_) => n += 1,
                 Err(StoreError::Io { source, .. })
                     if source.kind() == io::ErrorKind::NotADirectory =>
                 {
                     wanted = self.around_file(&row, &wanted).await?;
                     n = 1;
                 }
-                Err(error) => {
-                    self.catalog.apply(Command::Unclaim { id: row.id }).await?;
-                    return Err(error);
-                }
+                Err(error) => return Err(error),
             }
-            self.catalog.apply(Command::Unclaim { id: row.id }).await?;
         }
         Err(StoreError::Invalid("no free name was found for this file"))
     }
@@ -216,7 +232,7 @@ impl Shared {
     }
 
     /// Goes on where a process died after the claim.
-    async fn go_on(&self, row: Row) -> Result<Row, StoreError> {
+    async fn go_on(&self, active: &Active, row: Row) -> Result<Row, StoreError> {
         if row.kind == Kind::File {
             let (backend, id) = (Arc::clone(&self.backend), row.id);
             let is_incoming = self
@@ -228,20 +244,22 @@ impl Shared {
                 return Ok(row);
             }
         }
-        if self.rename(&row).await? {
+        let renamed = self.rename(&row).await;
+        if let Ok(true) = renamed {
             return Ok(row);
         }
-        // Somebody put something there by hand in between: the next time finds another name.
+        // Somebody put something there by hand in between: now it is placed anew.
         self.catalog.apply(Command::Unclaim { id: row.id }).await?;
-        Err(StoreError::Unavailable)
+        active.lock().is_claimed = false;
+        self.place(active, row).await
     }
 
     /// Ends what was being published when the process died; called once, before anybody asks.
     pub(crate) async fn recover(self: &Arc<Self>, now: Millis) -> Result<(), StoreError> {
         for row in self.catalog.publishing().await? {
-            let active = Arc::new(Active::new(row.id, row.chunk_size, row.size));
             let id = row.id;
-            if let Err(error) = self.publish(&active, now).await {
+            // As if its owner asked, who publishes what was claimed.
+            if let Err(error) = self.ask_once(now, id, &row.owner).await {
                 tracing::warn!(%id, error = &error as &dyn std::error::Error, "an upload could not be published yet");
             }
         }

@@ -9,6 +9,7 @@ use crate::{
     ChunkAnswer, Party, Store, StoreError,
     active::{Active, Grant, RANGE, merge},
     backend::Incoming,
+    catalog::Left,
     chunk::PIECE,
     store::{Asked, Shared, joined},
 };
@@ -23,6 +24,8 @@ pub struct RangeWriter {
     start: u64,
     end: u64,
     max: u64,
+    /// What there was room for at the start, if nothing is reserved.
+    growth: Option<Left>,
     buffer: BytesMut,
 }
 
@@ -47,6 +50,11 @@ impl Store {
         let sender = Sender::new("range").map_err(|_| StoreError::Unavailable)?;
         let idle = self.shared.config.lease_idle_ms;
         let grant = active.lease(RANGE, &sender, 0, now, idle).await?;
+        let growth = if active.lock().size.is_none() {
+            Some(self.shared.growth(now, party).await?)
+        } else {
+            None
+        };
         let max = {
             let inner = active.lock();
             let end = inner.size.unwrap_or(self.shared.config.limits.file_size);
@@ -63,7 +71,7 @@ impl Store {
                 .filter(|start| *start > offset)
                 .fold(end, u64::min)
         };
-        let incoming = self.shared.bytes(&active).await?;
+        let incoming = self.shared.bytes(&active, grant.begin(now)?).await?;
         let shared = Arc::clone(&self.shared);
         Ok(RangeWriter {
             shared,
@@ -73,6 +81,7 @@ impl Store {
             start: offset,
             end: offset,
             max,
+            growth,
             buffer: BytesMut::new(),
         })
     }
@@ -117,7 +126,7 @@ impl RangeWriter {
     ///
     /// - [`StoreError::FileSize`] if the file grows beyond its size or the limit.
     /// - [`StoreError::Evicted`] if the upload was deleted.
-    /// - [`StoreError::StorageFull`] if the disk is full.
+    /// - [`StoreError::StorageFull`], [`StoreError::QuotaExceeded`] if there is no more room.
     pub async fn write(&mut self, now: Millis, mut bytes: Bytes) -> Result<(), StoreError> {
         self.shared.count_received(bytes.len() as u64);
         let end = self.end + (self.buffer.len() + bytes.len()) as u64;
@@ -127,6 +136,14 @@ impl RangeWriter {
                 min: 0,
                 max: self.max,
             });
+        }
+        if let Some(left) = self.growth {
+            if end - self.start > left.quota {
+                return Err(StoreError::QuotaExceeded);
+            }
+            if end - self.start > left.storage {
+                return Err(StoreError::StorageFull);
+            }
         }
         self.grant.renew(now)?;
         while !bytes.is_empty() {

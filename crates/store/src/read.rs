@@ -138,7 +138,7 @@ impl Store {
         for row in rows.into_iter().take(limit as usize) {
             let next = write_after(&row);
             let id = row.id;
-            match self.shared.ask_row(now, row).await {
+            match self.shared.ask_once(now, id, &party.owner).await {
                 Ok(Some(Asked::Finished(row))) => page.uploads.push(UploadStatus::Finished {
                     receipt: row.receipt(),
                 }),

@@ -9,16 +9,18 @@ use std::{
     },
 };
 
-use hoist_protocol::{Millis, UploadId};
-use tokio::task::{JoinError, JoinHandle};
+use hoist_protocol::{ByteRange, ChunkSet, Millis, UploadId};
+use tokio::{
+    sync::MutexGuard,
+    task::{JoinError, JoinHandle},
+};
 
 use crate::{
-    Change, Party, StoreConfig, StoreError,
-    active::{Active, merge},
+    Change, Owner, Party, StoreConfig, StoreError,
+    active::{Active, Busy, merge},
     backend::{Backend, Incoming},
-    catalog::{Catalog, Command, Outcome, Row, RowState},
+    catalog::{Catalog, Command, Left, Outcome, Room, Row, RowState},
 };
-use hoist_protocol::{ByteRange, ChunkSet};
 
 /// Uploads kept in memory at most while nobody works on them.
 const IDLE_UPLOADS: usize = 1024;
@@ -26,6 +28,8 @@ const IDLE_UPLOADS: usize = 1024;
 const TOUCH_MS: u64 = 60_000;
 /// Uploads are loaded under one of these locks, so that no two tasks load the same at once.
 const LOADERS: usize = 64;
+/// How often something is tried again that changed while it was looked at.
+pub(crate) const TRIES: u32 = 3;
 
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -184,6 +188,45 @@ impl Shared {
             .ok_or(StoreError::NotFound)
     }
 
+    /// Reservations made before this and without a byte do not count any more.
+    pub(crate) fn since(&self, now: Millis) -> u64 {
+        now.0.saturating_sub(self.config.reservation_ttl_ms)
+    }
+
+    /// What this party may still take.
+    pub(crate) async fn room(&self, now: Millis, party: &Party) -> Result<Room, StoreError> {
+        let backend = Arc::clone(&self.backend);
+        let free = self
+            .run("asking for free space", move || backend.free())
+            .await?;
+        Ok(Room {
+            owner: party.owner.clone(),
+            free: free.saturating_sub(self.config.keep_free),
+            quota: party.quota,
+            unfinished: self.config.limits.unfinished,
+            since: self.since(now),
+        })
+    }
+
+    /// How many bytes an upload without a size may still grow; nothing is reserved for it.
+    pub(crate) async fn growth(&self, now: Millis, party: &Party) -> Result<Left, StoreError> {
+        let room = self.room(now, party).await?;
+        let own = self
+            .catalog
+            .usage(Some(party.owner.clone()), room.since)
+            .await?;
+        Ok(room.left(own, self.catalog.usage(None, room.since).await?))
+    }
+
+    /// Held while an upload is loaded or removed, so that no two tasks do so with the same at once.
+    pub(crate) async fn loading(&self, id: UploadId) -> Option<MutexGuard<'_, ()>> {
+        let loader = usize::from(id.as_bytes()[0]) % LOADERS;
+        match self.loaders.get(loader) {
+            Some(loader) => Some(loader.lock().await),
+            None => None,
+        }
+    }
+
     /// An upload of this party, ready for work.
     ///
     /// A file that is being published is waited for; one that was whole but not published when
@@ -195,29 +238,42 @@ impl Shared {
         id: UploadId,
     ) -> Result<Asked, StoreError> {
         self.check_open()?;
-        for _ in 0..2 {
-            let row = self.row(party, id).await?;
-            if let Some(asked) = self.ask_row(now, row).await? {
+        for _ in 0..TRIES {
+            if let Some(asked) = self.ask_once(now, id, &party.owner).await? {
                 return Ok(asked);
             }
         }
         Err(StoreError::Unavailable)
     }
 
-    /// As [`Self::ask`], for a row that was just read; `None` if it has to be read again.
-    pub(crate) async fn ask_row(
+    /// As [`Self::ask`]; `None` if it changed meanwhile and has to be asked again.
+    pub(crate) async fn ask_once(
         self: &Arc<Self>,
         now: Millis,
-        row: Row,
+        id: UploadId,
+        owner: &Owner,
     ) -> Result<Option<Asked>, StoreError> {
+        let loading = self.loading(id).await;
+        // The look comes before the row: an upload leaves memory only after the catalog says that
+        // it is finished or gone. So what is in neither is not loaded again as if it were unfinished.
+        let remembered = self.remembered(id);
+        let row = self.catalog.get(vec![id]).await?.pop();
+        let row = row
+            .filter(|row| row.owner == *owner)
+            .ok_or(StoreError::NotFound)?;
         match row.state {
             RowState::Finished => return Ok(Some(Asked::Finished(row))),
             RowState::Hidden => return Err(StoreError::NotFound),
             RowState::Unfinished if row.expires <= now.0 => return Err(StoreError::Expired),
             RowState::Unfinished | RowState::Publishing => {}
         }
-        let active = self.load(&row).await?;
-        if row.state == RowState::Publishing || active.lock().is_whole(active.chunk_size) {
+        let active = match remembered {
+            Some(active) => active,
+            None => self.load(&row).await?,
+        };
+        drop(loading);
+        let is_whole = active.lock().is_whole(active.chunk_size);
+        if is_whole {
             return match self.publish_if_whole(&active, now).await? {
                 Some(_) => Ok(None),
                 None if active.lock().has_ended => Ok(None),
@@ -227,18 +283,8 @@ impl Shared {
         Ok(Some(Asked::Active(active, row)))
     }
 
+    /// Reads what has arrived of an upload that is not in memory; under [`Self::loading`].
     async fn load(&self, row: &Row) -> Result<Arc<Active>, StoreError> {
-        if let Some(active) = self.remembered(row.id) {
-            return Ok(active);
-        }
-        let loader = usize::from(row.id.as_bytes()[0]) % LOADERS;
-        let _loading = match self.loaders.get(loader) {
-            Some(loader) => Some(loader.lock().await),
-            None => None,
-        };
-        if let Some(active) = self.remembered(row.id) {
-            return Ok(active);
-        }
         let active = Arc::new(Active::new(row.id, row.chunk_size, row.size));
         let (backend, id) = (Arc::clone(&self.backend), row.id);
         let loaded = self.run("reading what has arrived", move || {
@@ -254,34 +300,69 @@ impl Shared {
             // The descriptor is not kept: ten thousand idle uploads would need as many.
             Ok(Some((set, ranges)))
         });
-        if let Some((set, ranges)) = loaded.await? {
+        let loaded = loaded.await?;
+        {
             let mut inner = active.lock();
-            inner.set = set;
-            inner.ranges = merge(ranges);
+            inner.is_claimed = row.state == RowState::Publishing;
+            if let Some((set, ranges)) = loaded {
+                inner.set = set;
+                inner.ranges = merge(ranges);
+                // Nobody knows any more whether the size was known when these chunks came.
+                inner.was_sizeless = true;
+            }
         }
         self.remember(&active);
         Ok(active)
     }
 
+    /// An upload that was just created: nothing of it has arrived, unless somebody was quicker.
+    pub(crate) async fn enter(&self, row: &Row) -> Arc<Active> {
+        let _loading = self.loading(row.id).await;
+        self.remembered(row.id).unwrap_or_else(|| {
+            let active = Arc::new(Active::new(row.id, row.chunk_size, row.size));
+            self.remember(&active);
+            active
+        })
+    }
+
     /// The bytes of an upload, made if there are none; shared by all who write it now.
+    ///
+    /// `busy` is what keeps the upload from being removed while they are made.
     pub(crate) async fn bytes(
         &self,
         active: &Arc<Active>,
+        busy: Busy,
     ) -> Result<Arc<dyn Incoming>, StoreError> {
-        if let Some(incoming) = active
-            .lock()
-            .incoming
-            .as_ref()
-            .and_then(std::sync::Weak::upgrade)
-        {
+        if let Some(incoming) = active.lock().opened() {
             return Ok(incoming);
         }
         let (backend, id) = (Arc::clone(&self.backend), active.id);
         let incoming = self
-            .run("opening an upload", move || backend.begin(id))
+            .run("opening an upload", move || {
+                let _busy = busy;
+                backend.begin(id)
+            })
             .await?;
         active.lock().incoming = Some(Arc::downgrade(&incoming));
         Ok(incoming)
+    }
+
+    /// The bytes of an upload that has some.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NotFound`] if it was published or removed meanwhile.
+    pub(crate) async fn bytes_there(
+        &self,
+        active: &Arc<Active>,
+    ) -> Result<Arc<dyn Incoming>, StoreError> {
+        if let Some(incoming) = active.lock().opened() {
+            return Ok(incoming);
+        }
+        let (backend, id) = (Arc::clone(&self.backend), active.id);
+        self.run("opening an upload", move || backend.incoming(id))
+            .await?
+            .ok_or(StoreError::NotFound)
     }
 
     /// Notes in the catalog, now and then, that bytes have come.
@@ -289,8 +370,10 @@ impl Shared {
         let received = {
             let mut inner = active.lock();
             // A file that is whole is published at once, and that is note enough.
+            // One without a size is noted each time: what has come is all that its quota counts.
+            let often = TOUCH_MS.min(self.config.unfinished_ttl_ms / 4);
             if inner.is_whole(active.chunk_size)
-                || inner.touched.is_some_and(|last| now.since(last) < TOUCH_MS)
+                || inner.size.is_some() && inner.touched.is_some_and(|last| now.since(last) < often)
             {
                 return Ok(());
             }
@@ -314,14 +397,17 @@ impl Shared {
 
     /// Fixes the size of an upload that was created without.
     pub(crate) async fn set_size_of(&self, active: &Active, size: u64) -> Result<(), StoreError> {
-        match active.lock().size {
-            Some(known) if known == size => return Ok(()),
-            Some(_) => {
-                return Err(StoreError::Invalid(
-                    "the size of this upload is known, and it is another",
-                ));
+        {
+            let inner = active.lock();
+            match inner.size {
+                Some(known) if known == size => return Ok(()),
+                Some(_) => {
+                    return Err(StoreError::Invalid(
+                        "the size of this upload is known, and it is another",
+                    ));
+                }
+                None => inner.check_end(active.chunk_size, size)?,
             }
-            None => {}
         }
         self.check_size(size)?;
         if let Outcome::NotDone = self

@@ -2,13 +2,15 @@
 
 use std::{io, sync::Arc};
 
-use hoist_protocol::{ChunkLayout, MAX_CHUNKS, Millis, PackChunk, Sender};
+use hoist_protocol::{ByteRange, Checksum, ChunkLayout, MAX_CHUNKS, Millis, PackChunk, Sender};
 
 use crate::{
     ChunkWriter, Party, Store, StoreError,
     active::Active,
     backend::{Incoming, Stored},
-    store::Asked,
+    catalog::Row,
+    chunk::Known,
+    store::{Asked, TRIES},
 };
 
 /// Unfinished bytes, read like a file.
@@ -46,34 +48,51 @@ impl Store {
         attempt: u32,
         chunk: &PackChunk,
     ) -> Result<ChunkWriter, StoreError> {
-        match self.shared.ask(now, party, chunk.upload).await? {
-            Asked::Finished(row) => {
-                let layout = row.layout().ok_or(StoreError::NotFound)?;
-                let start = if chunk.last && chunk.length == 0 {
-                    layout.file_size()
-                } else {
-                    check(layout, chunk)?
-                };
-                let file = self.shared.open_file(&row).await?;
-                let shared = Arc::clone(&self.shared);
-                Ok(ChunkWriter::compare_bytes(
-                    shared,
-                    chunk.clone(),
-                    start,
-                    file,
-                    Some(row.receipt()),
-                ))
-            }
-            Asked::Active(active, _) => {
-                self.write_active(now, active, sender, attempt, chunk).await
+        for _ in 0..TRIES {
+            match self.shared.ask(now, party, chunk.upload).await? {
+                Asked::Finished(row) => return self.compare_finished(&row, chunk).await,
+                Asked::Active(active, _) => {
+                    match self
+                        .write_active(now, party, &active, sender, attempt, chunk)
+                        .await
+                    {
+                        // It was published or removed in between: the catalog says which.
+                        Err(StoreError::NotFound) => {}
+                        done => return done,
+                    }
+                }
             }
         }
+        Err(StoreError::Unavailable)
+    }
+
+    async fn compare_finished(
+        &self,
+        row: &Row,
+        chunk: &PackChunk,
+    ) -> Result<ChunkWriter, StoreError> {
+        let layout = row.layout().ok_or(StoreError::NotFound)?;
+        let start = if chunk.last && chunk.length == 0 {
+            layout.file_size()
+        } else {
+            check(layout, chunk)?
+        };
+        let file = self.shared.open_file(row).await?;
+        let shared = Arc::clone(&self.shared);
+        Ok(ChunkWriter::compare_bytes(
+            shared,
+            chunk.clone(),
+            start,
+            file,
+            Known::File(row.receipt()),
+        ))
     }
 
     async fn write_active(
         &self,
         now: Millis,
-        active: Arc<Active>,
+        party: &Party,
+        active: &Arc<Active>,
         sender: &Sender,
         attempt: u32,
         chunk: &PackChunk,
@@ -81,58 +100,109 @@ impl Store {
         let size = active.lock().size;
         let layout = layout_of(size, active.chunk_size, chunk)?;
         let shared = Arc::clone(&self.shared);
-        if chunk.length == 0 {
+        let range = if chunk.length == 0 {
             // Only the end of an upload without a size has no bytes.
-            let grant = active
-                .lease(
-                    chunk.index,
-                    sender,
-                    attempt,
-                    now,
-                    shared.config.lease_idle_ms,
-                )
-                .await?;
-            let incoming = shared.bytes(&active).await?;
-            return ChunkWriter::write_new(shared, chunk.clone(), layout, active, grant, incoming);
+            let end = u64::from(chunk.index) * active.chunk_size;
+            ByteRange::new(end, end)
+        } else {
+            let start = check(layout, chunk)?;
+            ByteRange::new(start, start + chunk.length)
+        };
+        if let Some(writer) = self.compare_active(active, layout, range, chunk).await? {
+            return Ok(writer);
         }
-        let start = check(layout, chunk)?;
-        let is_there = |active: &Active| active.lock().set.contains(chunk.index);
-        if is_there(&active) {
-            let incoming = shared.bytes(&active).await?;
-            return ChunkWriter::compare(shared, chunk.clone(), layout, active, incoming);
+        if size.is_none() {
+            self.check_growth(now, party, active, chunk).await?;
         }
-        let end = start + chunk.length;
-        let is_in_range = active
-            .lock()
-            .ranges
-            .iter()
-            .any(|range| range.start <= start && end <= range.end);
-        if is_in_range {
-            let bytes = Arc::new(AsStored(shared.bytes(&active).await?));
-            return Ok(ChunkWriter::compare_bytes(
-                shared,
-                chunk.clone(),
-                start,
-                bytes,
-                None,
-            ));
-        }
+        let idle = shared.config.lease_idle_ms;
         let grant = active
-            .lease(
-                chunk.index,
-                sender,
-                attempt,
-                now,
-                shared.config.lease_idle_ms,
-            )
+            .lease(chunk.index, sender, attempt, now, idle)
             .await?;
-        let incoming = shared.bytes(&active).await?;
         // The one before may have acknowledged it while this one waited for the lease.
-        if is_there(&active) {
-            drop(grant);
-            return ChunkWriter::compare(shared, chunk.clone(), layout, active, incoming);
+        if let Some(writer) = self.compare_active(active, layout, range, chunk).await? {
+            return Ok(writer);
         }
-        ChunkWriter::write_new(shared, chunk.clone(), layout, active, grant, incoming)
+        let incoming = shared.bytes(active, grant.begin(now)?).await?;
+        ChunkWriter::write_new(
+            shared,
+            chunk.clone(),
+            layout,
+            Arc::clone(active),
+            grant,
+            incoming,
+        )
+    }
+
+    /// Compares bytes that are acknowledged; `None` if some are new.
+    async fn compare_active(
+        &self,
+        active: &Arc<Active>,
+        layout: ChunkLayout,
+        range: ByteRange,
+        chunk: &PackChunk,
+    ) -> Result<Option<ChunkWriter>, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        let (is_chunk, is_range, is_alone) = {
+            let inner = active.lock();
+            let covers = |part: &ByteRange| part.start <= range.start && range.end <= part.end;
+            (
+                inner.set.contains(chunk.index) && !range.is_empty(),
+                inner.ranges.iter().any(covers) && !range.is_empty(),
+                // Its checksum may be that of a first chunk of many.
+                inner.was_sizeless && layout.count() == 1,
+            )
+        };
+        if is_range || is_chunk && is_alone {
+            let bytes = Arc::new(AsStored(shared.bytes_there(active).await?));
+            let known = Known::Active(Arc::clone(active));
+            let (chunk, start) = (chunk.clone(), range.start);
+            return Ok(Some(ChunkWriter::compare_bytes(
+                shared, chunk, start, bytes, known,
+            )));
+        }
+        if is_chunk {
+            let (incoming, index) = (shared.bytes_there(active).await?, chunk.index);
+            let stored = shared.run("reading a checksum", move || {
+                let mut sum = [0; 32];
+                incoming.read_sums(index, &mut sum)?;
+                Ok(sum)
+            });
+            let stored = stored.await?;
+            // Published meanwhile: the checksums are gone.
+            if stored == [0; 32] {
+                return Err(StoreError::NotFound);
+            }
+            let stored = Checksum::from_bytes(stored);
+            let active = Arc::clone(active);
+            return ChunkWriter::compare(shared, chunk.clone(), layout, active, stored).map(Some);
+        }
+        Ok(None)
+    }
+
+    /// Whether an upload without a size may grow by this chunk.
+    async fn check_growth(
+        &self,
+        now: Millis,
+        party: &Party,
+        active: &Active,
+        chunk: &PackChunk,
+    ) -> Result<(), StoreError> {
+        let (min, max) = (0, self.shared.config.limits.file_size);
+        let size = (u64::from(chunk.index) * active.chunk_size).saturating_add(chunk.length);
+        if size > max {
+            return Err(StoreError::FileSize { size, min, max });
+        }
+        if chunk.last {
+            active.lock().check_end(active.chunk_size, size)?;
+        }
+        let left = self.shared.growth(now, party).await?;
+        if chunk.length > left.quota {
+            return Err(StoreError::QuotaExceeded);
+        }
+        if chunk.length > left.storage {
+            return Err(StoreError::StorageFull);
+        }
+        Ok(())
     }
 }
 

@@ -7,14 +7,16 @@ use std::{
 
 use hoist_protocol::{ListCounts, UploadId};
 
-use super::{After, Answer, Catalog, Command, Creation, Found, Outcome, Row, RowState, Usage};
+use super::{
+    After, Answer, Catalog, Command, Creation, Found, Left, Outcome, Room, Row, RowState, Usage,
+};
 use crate::Owner;
 
 #[derive(Debug, Default)]
 pub(crate) struct MemoryCatalog {
     rows: Mutex<BTreeMap<UploadId, Row>>,
     #[cfg(test)]
-    commands: std::sync::atomic::AtomicU64,
+    transactions: std::sync::atomic::AtomicU64,
 }
 
 type Rows<'a> = MutexGuard<'a, BTreeMap<UploadId, Row>>;
@@ -38,7 +40,12 @@ fn list_key(row: &Row) -> (bool, std::cmp::Reverse<u64>, UploadId) {
     )
 }
 
-fn create(rows: &mut BTreeMap<UploadId, Row>, creation: Creation) -> Found {
+fn create(
+    rows: &mut BTreeMap<UploadId, Row>,
+    creation: Creation,
+    room: &Room,
+    left: &mut Option<Left>,
+) -> Found {
     let row = creation.row;
     let same = |old: &Row| {
         old.owner == row.owner
@@ -76,19 +83,48 @@ fn create(rows: &mut BTreeMap<UploadId, Row>, creation: Creation) -> Found {
             return Found::Conflict(taken.clone());
         }
     }
+    let left = left.get_or_insert_with(|| {
+        let own = usage(rows, Some(&room.owner), room.since);
+        room.left(own, usage(rows, None, room.since))
+    });
+    if let Err(reason) = left.take(&row) {
+        return Found::NoRoom(reason);
+    }
     rows.insert(row.id, row);
     Found::Added
 }
 
+fn usage(rows: &BTreeMap<UploadId, Row>, owner: Option<&Owner>, since: u64) -> Usage {
+    let mut usage = Usage::default();
+    for row in rows
+        .values()
+        .filter(|row| owner.is_none_or(|owner| row.owner == *owner))
+    {
+        if matches!(row.state, RowState::Finished | RowState::Hidden) {
+            usage.finished_bytes = usage.finished_bytes.saturating_add(row.size.unwrap_or(0));
+        } else {
+            usage.unfinished += 1;
+            if row.received > 0 || row.created > since {
+                let size = row.size.unwrap_or(row.received);
+                usage.unfinished_bytes = usage.unfinished_bytes.saturating_add(size);
+                usage.missing_bytes = usage
+                    .missing_bytes
+                    .saturating_add(size.saturating_sub(row.received));
+            }
+        }
+    }
+    usage
+}
+
 impl Catalog for MemoryCatalog {
     #[cfg(test)]
-    fn commands(&self) -> u64 {
-        self.commands.load(std::sync::atomic::Ordering::Relaxed)
+    fn transactions(&self) -> u64 {
+        self.transactions.load(std::sync::atomic::Ordering::Relaxed)
     }
 
     fn apply(&self, command: Command) -> Answer<'_, Outcome> {
         #[cfg(test)]
-        self.commands
+        self.transactions
             .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let mut rows = self.rows();
         let is_taken = |rows: &Rows<'_>, id: UploadId, key: &str| {
@@ -111,12 +147,15 @@ impl Catalog for MemoryCatalog {
                 .map_or(Outcome::NotDone, |()| Outcome::Done)
         };
         let outcome = match command {
-            Command::Create(creations) => Outcome::Created(
-                creations
-                    .into_iter()
-                    .map(|creation| create(&mut rows, creation))
-                    .collect(),
-            ),
+            Command::Create { creations, room } => {
+                let mut left = None;
+                Outcome::Created(
+                    creations
+                        .into_iter()
+                        .map(|creation| create(&mut rows, creation, &room, &mut left))
+                        .collect(),
+                )
+            }
             Command::Touch {
                 id,
                 expires,
@@ -165,17 +204,34 @@ impl Catalog for MemoryCatalog {
                     row.expires = until;
                 })
             }
-            Command::Unhide { id } => change(&mut rows, id, &[RowState::Hidden], &mut |row| {
-                row.state = RowState::Finished;
-                row.expires = u64::MAX;
-            }),
+            Command::Unhide { id, now } => {
+                if rows.get(&id).is_some_and(|row| row.expires <= now) {
+                    Outcome::NotDone
+                } else {
+                    change(&mut rows, id, &[RowState::Hidden], &mut |row| {
+                        row.state = RowState::Finished;
+                        row.expires = u64::MAX;
+                    })
+                }
+            }
+            Command::Doom { id, now } => {
+                if rows.get(&id).is_some_and(|row| row.expires > now) {
+                    Outcome::NotDone
+                } else {
+                    change(&mut rows, id, &[RowState::Hidden], &mut |row| {
+                        row.expires = 0;
+                    })
+                }
+            }
             Command::Move {
                 id,
                 name,
+                from,
                 stored_as,
                 path_key,
             } => {
-                if is_taken(&rows, id, &path_key) {
+                let has_moved = rows.get(&id).is_some_and(|row| row.stored_as != from);
+                if has_moved || is_taken(&rows, id, &path_key) {
                     Outcome::NotDone
                 } else {
                     change(&mut rows, id, &[RowState::Finished], &mut |row| {
@@ -234,26 +290,7 @@ impl Catalog for MemoryCatalog {
     }
 
     fn usage(&self, owner: Option<Owner>, since: u64) -> Answer<'_, Usage> {
-        let rows = self.rows();
-        let mut usage = Usage::default();
-        for row in rows
-            .values()
-            .filter(|row| owner.as_ref().is_none_or(|owner| row.owner == *owner))
-        {
-            let size = row.size.unwrap_or(0);
-            if matches!(row.state, RowState::Finished | RowState::Hidden) {
-                usage.finished_bytes += size;
-            } else {
-                usage.unfinished += 1;
-                if row.received > 0 || row.created > since {
-                    usage.unfinished_bytes = usage.unfinished_bytes.saturating_add(size);
-                    usage.missing_bytes = usage
-                        .missing_bytes
-                        .saturating_add(size.saturating_sub(row.received));
-                }
-            }
-        }
-        Self::now(usage)
+        Self::now(usage(&self.rows(), owner.as_ref(), since))
     }
 
     fn expired(&self, now: u64, limit: u32) -> Answer<'_, Vec<Row>> {

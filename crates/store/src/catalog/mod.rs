@@ -5,6 +5,7 @@
 //! indivisible step and returns only when the step is as durable as the store promises.
 
 mod memory;
+mod room;
 mod row;
 mod sqlite;
 
@@ -15,6 +16,7 @@ use hoist_protocol::{Checksum, ListCounts, UploadId};
 use crate::{Owner, StoreError};
 
 pub(crate) use memory::MemoryCatalog;
+pub(crate) use room::{Left, NoRoom, Room};
 pub(crate) use row::{Row, RowState};
 pub(crate) use sqlite::SqliteCatalog;
 
@@ -23,8 +25,12 @@ pub(crate) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError
 /// One indivisible change.
 #[derive(Clone, Debug)]
 pub(crate) enum Command {
-    /// Adds uploads; for each, finds an earlier one of the same identity instead if asked.
-    Create(Vec<Creation>),
+    /// Adds uploads as far as there is room; for each, finds an earlier one of the same identity
+    /// instead if asked.
+    Create {
+        creations: Vec<Creation>,
+        room: Room,
+    },
     /// Notes that bytes have come: moves the time at which an unfinished upload expires.
     Touch {
         id: UploadId,
@@ -47,12 +53,15 @@ pub(crate) enum Command {
     Unclaim { id: UploadId },
     /// Hides a finished file until it is removed.
     Hide { id: UploadId, until: u64 },
-    /// Takes that back.
-    Unhide { id: UploadId },
-    /// Gives a finished file another place.
+    /// Takes that back, if it is not too late.
+    Unhide { id: UploadId, now: u64 },
+    /// Begins to remove a hidden file whose time is over: from here on nobody takes it back.
+    Doom { id: UploadId, now: u64 },
+    /// Gives a finished file that lies at `from` another place.
     Move {
         id: UploadId,
         name: String,
+        from: String,
         stored_as: String,
         path_key: String,
     },
@@ -80,6 +89,8 @@ pub(crate) enum Found {
     Earlier(Row),
     /// Another finished file has the path.
     Conflict(Row),
+    /// It was not added.
+    NoRoom(NoRoom),
 }
 
 /// What became of a command.
@@ -118,9 +129,9 @@ pub(crate) trait Catalog: Send + Sync + std::fmt::Debug {
     fn expired(&self, now: u64, limit: u32) -> Answer<'_, Vec<Row>>;
     /// Rows that were being published when the process ended.
     fn publishing(&self) -> Answer<'_, Vec<Row>>;
-    /// How many commands there were, for tests.
+    /// How many transactions there were, for tests.
     #[cfg(test)]
-    fn commands(&self) -> u64;
+    fn transactions(&self) -> u64;
     /// Ends all work.
     fn close(&self) -> Answer<'_, ()>;
 }
@@ -129,7 +140,8 @@ pub(crate) trait Catalog: Send + Sync + std::fmt::Debug {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Usage {
     pub(crate) finished_bytes: u64,
-    /// Of unfinished uploads whose reservation counts: their whole size …
+    /// Of unfinished uploads whose reservation counts: their whole size, or what has come if that is
+    /// not known …
     pub(crate) unfinished_bytes: u64,
     /// … and what of it had not come when they were last touched.
     pub(crate) missing_bytes: u64,

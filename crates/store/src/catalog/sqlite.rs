@@ -7,7 +7,7 @@
 mod command;
 mod query;
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::atomic::Ordering, time::Duration};
 
 use sqlx::{
     Connection, Row as _, SqliteConnection, SqlitePool,
@@ -89,7 +89,12 @@ type Job = (Command, oneshot::Sender<Result<Outcome, StoreError>>);
 pub(crate) struct SqliteCatalog {
     jobs: mpsc::Sender<Job>,
     readers: SqlitePool,
+    #[cfg(test)]
+    transactions: Counter,
 }
+
+/// How many groups were committed, for tests.
+type Counter = std::sync::Arc<std::sync::atomic::AtomicU64>;
 
 pub(super) fn failed(doing: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
     move |source| match &source {
@@ -128,8 +133,14 @@ impl SqliteCatalog {
             .await
             .map_err(failed("opening the catalog for reading"))?;
         let (jobs, queue) = mpsc::channel(QUEUE);
-        tokio::spawn(write(writer, queue));
-        Ok(Self { jobs, readers })
+        let transactions = Counter::default();
+        tokio::spawn(write(writer, queue, Counter::clone(&transactions)));
+        Ok(Self {
+            jobs,
+            readers,
+            #[cfg(test)]
+            transactions,
+        })
     }
 }
 
@@ -155,11 +166,16 @@ async fn prepare(writer: &mut SqliteConnection) -> Result<(), StoreError> {
 }
 
 /// The writer task: ends when the last handle is gone.
-async fn write(mut writer: SqliteConnection, mut queue: mpsc::Receiver<Job>) {
+async fn write(
+    mut writer: SqliteConnection,
+    mut queue: mpsc::Receiver<Job>,
+    transactions: Counter,
+) {
     let mut group: Vec<Job> = Vec::new();
     while queue.recv_many(&mut group, GROUP).await > 0 {
         let commands = group.iter().map(|(command, _)| command);
         let result = run_group(&mut writer, commands).await;
+        transactions.fetch_add(1, Ordering::Relaxed);
         match result {
             Ok(outcomes) => {
                 for ((_, reply), outcome) in group.drain(..).zip(outcomes) {
@@ -209,8 +225,8 @@ async fn run_group<'a>(
 
 impl Catalog for SqliteCatalog {
     #[cfg(test)]
-    fn commands(&self) -> u64 {
-        0
+    fn transactions(&self) -> u64 {
+        self.transactions.load(Ordering::Relaxed)
     }
 
     fn apply(&self, command: Command) -> Answer<'_, Outcome> {
@@ -237,7 +253,11 @@ impl Catalog for SqliteCatalog {
     }
 
     fn usage(&self, owner: Option<Owner>, since: u64) -> Answer<'_, Usage> {
-        Box::pin(query::usage(&self.readers, owner, since))
+        Box::pin(async move {
+            query::usage(&self.readers, owner.as_ref(), since)
+                .await
+                .map_err(failed("adding up what is used"))
+        })
     }
 
     fn expired(&self, now: u64, limit: u32) -> Answer<'_, Vec<Row>> {

@@ -143,8 +143,13 @@ impl Backend for DiskBackend {
         }
     }
 
-    fn rename(&self, from: &str, to: &str) -> io::Result<bool> {
-        self.rename(from, to)
+    fn link(&self, from: &str, to: &str) -> io::Result<bool> {
+        self.make_parents(to)?;
+        match self.disk.link(from, to) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => self.rename(from, to),
+            done => done.map(|()| true),
+        }
     }
 
     fn remove(&self, place: &str) -> io::Result<()> {
@@ -168,12 +173,14 @@ impl Backend for DiskBackend {
             }
         })? {
             let names = self.disk.list(&format!("incoming/{folder}"))?;
-            found.extend(
-                names
-                    .iter()
-                    .filter_map(|name| name.parse::<UploadId>().ok()),
-            );
+            // Side files may be all that is left of one.
+            found.extend(names.iter().filter_map(|name| {
+                let id = name.split_once('.').map_or(name.as_str(), |(id, _)| id);
+                id.parse::<UploadId>().ok()
+            }));
         }
+        found.sort_unstable();
+        found.dedup();
         Ok(found)
     }
 

@@ -32,6 +32,9 @@ pub(crate) trait Disk: Debug + Send + Sync {
     fn is_folder(&self, path: &str) -> io::Result<bool>;
     /// Gives a file another place; `AlreadyExists` if something lies there. Never replaces.
     fn rename_noreplace(&self, from: &str, to: &str) -> io::Result<()>;
+    /// Gives a file a second name; `AlreadyExists` if something lies there, `Unsupported` where files
+    /// have one name only.
+    fn link(&self, from: &str, to: &str) -> io::Result<()>;
     /// Removes a file or an empty folder.
     fn remove(&self, path: &str) -> io::Result<()>;
     /// The names in a folder.

@@ -13,7 +13,8 @@ use rustix::{
     fd::{AsFd, OwnedFd},
     fs::{
         AtFlags, CWD, FallocateFlags, FileType, Mode, OFlags, RenameFlags, ResolveFlags, fallocate,
-        fstat, fstatfs, fstatvfs, linkat, mkdirat, openat, openat2, renameat_with, unlinkat,
+        fstat, fstatfs, fstatvfs, linkat, mkdirat, openat, openat2, renameat_with, statat,
+        unlinkat,
     },
     io::Errno,
 };
@@ -135,8 +136,23 @@ impl Disk for RealDisk {
         match renameat_with(&old_parent, old, &new_parent, new, RenameFlags::NOREPLACE) {
             // File systems without the flag: a link fails if the name is taken.
             Err(Errno::INVAL | Errno::NOSYS) => {
-                linkat(&old_parent, old, &new_parent, new, AtFlags::empty())?;
+                match linkat(&old_parent, old, &new_parent, new, AtFlags::empty()) {
+                    // Linked by a process that died before the unlink: it is this very file.
+                    Err(Errno::EXIST) if is_same(&old_parent, old, &new_parent, new)? => {}
+                    done => done?,
+                }
                 Ok(unlinkat(&old_parent, old, AtFlags::empty())?)
+            }
+            done => Ok(done?),
+        }
+    }
+
+    fn link(&self, from: &str, to: &str) -> io::Result<()> {
+        let (old_parent, old) = self.parent(from)?;
+        let (new_parent, new) = self.parent(to)?;
+        match linkat(&old_parent, old, &new_parent, new, AtFlags::empty()) {
+            Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS | Errno::MLINK) => {
+                Err(io::ErrorKind::Unsupported.into())
             }
             done => Ok(done?),
         }
@@ -171,6 +187,13 @@ impl Disk for RealDisk {
         let all = fstatvfs(&self.root)?;
         Ok(all.f_bavail.saturating_mul(all.f_frsize))
     }
+}
+
+/// Whether two names, not followed if they are symlinks, are one file.
+fn is_same(old_parent: &OwnedFd, old: &str, new_parent: &OwnedFd, new: &str) -> io::Result<bool> {
+    let old = statat(old_parent, old, AtFlags::SYMLINK_NOFOLLOW)?;
+    let new = statat(new_parent, new, AtFlags::SYMLINK_NOFOLLOW)?;
+    Ok((old.st_dev, old.st_ino) == (new.st_dev, new.st_ino))
 }
 
 #[derive(Debug)]

@@ -117,6 +117,63 @@ conformance! {
         }
     }
 
+    async fn an_upload_without_a_size_has_one_end(bench: Bench) {
+        let all = bytes(3 * CHUNK, 8);
+        let id = bench.needed(NewFile { size: None, ..file("a", 0) }).await.id;
+        let claim = |index: u32, length, last| PackChunk { upload: id, index, length, checksum: None, last };
+        let part = |index: u64| &all[(index * CHUNK) as usize..((index + 1) * CHUNK) as usize];
+        bench.send_as("page", 0, &claim(2, CHUNK, false), part(2)).await.unwrap();
+        // An end before what has come, and a second end after the first.
+        let early = bench.send_as("page", 0, &claim(1, CHUNK, true), part(1)).await;
+        assert!(matches!(early, Err(StoreError::Invalid(_))), "{early:?}");
+        assert!(matches!(bench.store.set_size(NOW, &bench.party, id, 2 * CHUNK).await, Err(StoreError::Invalid(_))));
+        bench.send_as("page", 0, &claim(3, 0, true), &[]).await.unwrap();
+        assert!(bench.store.set_size(NOW, &bench.party, id, 4 * CHUNK).await.is_err());
+        bench.send_as("page", 0, &claim(0, CHUNK, false), part(0)).await.unwrap();
+        let receipt = bench.send_as("page", 0, &claim(1, CHUNK, false), part(1)).await.unwrap().receipt.unwrap();
+        assert_eq!(receipt.hash.unwrap().to_string(), hash(&all));
+    }
+
+    async fn the_first_chunk_may_turn_out_to_be_the_last(bench: Bench) {
+        let all = bytes(CHUNK, 9);
+        let id = bench.needed(NewFile { size: None, ..file("a", 0) }).await.id;
+        let mut claim = PackChunk { upload: id, index: 0, length: CHUNK, checksum: None, last: false };
+        bench.send_as("page", 0, &claim, &all).await.unwrap();
+        claim.last = true;
+        let mut damaged = all.clone();
+        damaged[9] ^= 1;
+        assert!(matches!(bench.send_as("page", 0, &claim, &damaged).await, Err(StoreError::ChunkConflict)));
+        let again = bench.send_as("page", 0, &claim, &all).await.unwrap();
+        assert!(!again.is_new);
+        assert_eq!(again.receipt.unwrap().hash.unwrap().to_string(), hash(&all));
+    }
+
+    async fn a_chunk_over_a_range_writes_only_what_is_new(bench: Bench) {
+        let all = bytes(2 * CHUNK, 10);
+        let id = bench.needed(file("a", 2 * CHUNK)).await.id;
+        let half = CHUNK as usize / 2;
+        for part in [100..half, half + 10..half + 20] {
+            let mut writer = bench.store.write_range(NOW, &bench.party, id, part.start as u64).await.unwrap();
+            let (claim, bytes) = chunk(id, &all, 0);
+            let busy = bench.send_as("page", 0, &claim, bytes).await;
+            assert!(matches!(busy, Err(StoreError::InFlight { .. })), "ranges and chunks exclude each other");
+            writer.write(NOW, bytes::Bytes::copy_from_slice(&all[part])).await.unwrap();
+            writer.finish(NOW).await.unwrap();
+        }
+        let (mut claim, right) = chunk(id, &all, 0);
+        claim.checksum = None;
+        for wrong in [100, half + 19] {
+            let mut damaged = right.to_vec();
+            damaged[wrong] ^= 1;
+            let result = bench.send_as("page", 0, &claim, &damaged).await;
+            assert!(matches!(result, Err(StoreError::ChunkConflict)), "{wrong}: {result:?}");
+        }
+        assert!(bench.send(id, &all, 0).await.unwrap().is_new);
+        let receipt = bench.send(id, &all, 1).await.unwrap().receipt.unwrap();
+        assert_eq!(receipt.hash.unwrap().to_string(), hash(&all));
+        assert!(bench.content(id).await == all);
+    }
+
     async fn ranges_become_the_file_too(bench: Bench) {
         let all = bytes(3 * CHUNK + 77, 6);
         let id = bench.needed(NewFile { size: None, last_modified: None, ..file("form.bin", 0) }).await.id;
@@ -154,8 +211,18 @@ conformance! {
         files.push(file("empty", 0));
         files.push(NewFile { kind: Kind::Directory, ..file("folder", 0) });
         files.push(file("bad/../name", 4));
+        let mut changes = bench.store.changes();
+        let before = bench.transactions();
         let answers = bench.store.create(NOW, &bench.party, &files).await.unwrap();
         assert_eq!(answers.len(), 1000);
+        // One for all; the empty file and the folder are claimed and finished, too.
+        let made = bench.transactions() - before;
+        assert!((1..=5).contains(&made), "{made} transactions");
+        let mut created = 0;
+        while let Ok(change) = changes.try_recv() {
+            created += usize::from(matches!(change, crate::Change::Created { .. }));
+        }
+        assert_eq!(created, 998, "the feed tells of each new one");
         let id = |n: usize| match &answers[n] {
             CreateAnswer::Needed(needed) => needed.id,
             other => panic!("{other:?}"),

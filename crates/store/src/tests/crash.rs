@@ -20,22 +20,49 @@ use crate::{
     disk::{Disk, DiskFile, Open, RealDisk},
 };
 
-/// A disk that stops for good after so many changes, as if the process had died there.
+/// A disk that fails after so many changes: for good, as if the process had died there, or once,
+/// as if there were no room for a moment.
 #[derive(Debug)]
 struct DyingDisk {
     real: RealDisk,
-    left: Arc<AtomicU64>,
+    left: Arc<Fuse>,
 }
 
 #[derive(Debug)]
-struct DyingFile(Arc<dyn DiskFile>, Arc<AtomicU64>);
+struct DyingFile(Arc<dyn DiskFile>, Arc<Fuse>);
 
-fn step(left: &AtomicU64) -> io::Result<()> {
-    left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
-        left.checked_sub(1)
-    })
-    .map(|_| ())
-    .map_err(|_| io::Error::other("the process is dead"))
+#[derive(Debug)]
+struct Fuse {
+    left: AtomicU64,
+    once: Option<io::ErrorKind>,
+}
+
+impl Fuse {
+    fn new(left: u64, once: Option<io::ErrorKind>) -> Arc<Self> {
+        let left = AtomicU64::new(left);
+        Arc::new(Self { left, once })
+    }
+
+    fn has_blown(&self) -> bool {
+        let left = self.left.load(Ordering::SeqCst);
+        left == 0 || left > u64::MAX / 2
+    }
+}
+
+fn step(fuse: &Fuse) -> io::Result<()> {
+    let next = |left: u64| match (left, fuse.once) {
+        (0, None) => None,
+        // Wraps once, and then there is no end to it.
+        (left, _) => Some(left.wrapping_sub(1)),
+    };
+    let before = fuse
+        .left
+        .fetch_update(Ordering::SeqCst, Ordering::SeqCst, next);
+    match (before, fuse.once) {
+        (Err(_), _) => Err(io::Error::other("the process is dead")),
+        (Ok(0), Some(kind)) => Err(kind.into()),
+        (Ok(_), _) => Ok(()),
+    }
 }
 
 impl Disk for DyingDisk {
@@ -58,6 +85,10 @@ impl Disk for DyingDisk {
     fn rename_noreplace(&self, from: &str, to: &str) -> io::Result<()> {
         step(&self.left)?;
         self.real.rename_noreplace(from, to)
+    }
+    fn link(&self, from: &str, to: &str) -> io::Result<()> {
+        step(&self.left)?;
+        self.real.link(from, to)
     }
     fn remove(&self, path: &str) -> io::Result<()> {
         step(&self.left)?;
@@ -132,7 +163,7 @@ async fn whatever_step_is_the_last_no_acknowledged_chunk_is_lost_and_the_upload_
     let (mut died, mut steps) = (0, 0);
     loop {
         let folder = Arc::new(tempfile::tempdir().unwrap());
-        let left = Arc::new(AtomicU64::new(steps));
+        let left = Fuse::new(steps, None);
         let real = RealDisk::open(folder.path()).unwrap();
         let dying = Bench::over(
             &folder,
@@ -144,7 +175,7 @@ async fn whatever_step_is_the_last_no_acknowledged_chunk_is_lost_and_the_upload_
         .await
         .unwrap();
         let acknowledged = send_until_dead(&dying, &all).await;
-        let is_dead = left.load(Ordering::SeqCst) == 0;
+        let is_dead = left.has_blown();
         drop(dying);
 
         let bench = Bench::over(&folder, Arc::new(RealDisk::open(folder.path()).unwrap()))
@@ -196,11 +227,8 @@ async fn whatever_step_is_the_last_no_acknowledged_chunk_is_lost_and_the_upload_
         let _again = Bench::over(&folder, Arc::new(RealDisk::open(folder.path()).unwrap()))
             .await
             .unwrap();
-        let bytes_left = walk(&folder.path().join("incoming"))
-            .into_iter()
-            .filter(|path| !path.contains('.'))
-            .count();
-        assert_eq!(bytes_left, 0, "died at step {steps}");
+        let left_over = walk(&folder.path().join("incoming"));
+        assert_eq!(left_over, Vec::<String>::new(), "died at step {steps}");
         if !is_dead {
             break;
         }
@@ -211,6 +239,71 @@ async fn whatever_step_is_the_last_no_acknowledged_chunk_is_lost_and_the_upload_
         died >= 12,
         "an upload is at least so many steps, and {died} were cut"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_is_full_for_a_moment_at_any_step_costs_nothing_acknowledged() {
+    let all = bytes(3 * CHUNK + 100, 7);
+    let mut steps = 0;
+    loop {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let left = Fuse::new(steps, Some(io::ErrorKind::StorageFull));
+        let real = RealDisk::open(folder.path()).unwrap();
+        let disk = DyingDisk {
+            real,
+            left: Arc::clone(&left),
+        };
+        let bench = Bench::over(&folder, Arc::new(disk)).await.unwrap();
+        let id = bench.needed(file("d/a.bin", all.len() as u64)).await.id;
+        let (mut receipt, mut refused) = (None, 0);
+        for index in [2, 0, 3, 1] {
+            receipt = loop {
+                match bench.send(id, &all, index).await {
+                    Ok(answer) => break answer.receipt,
+                    Err(crate::StoreError::StorageFull) => refused += 1,
+                    Err(error) => panic!("step {steps}: {error:?}"),
+                }
+                assert_eq!(refused, 1, "step {steps}");
+            };
+        }
+        assert_eq!(receipt.unwrap().hash.unwrap().to_string(), hash(&all));
+        assert!(std::fs::read(folder.path().join("files/d/a.bin")).unwrap() == all);
+        assert_eq!(walk(&folder.path().join("files")).len(), 1, "step {steps}");
+        if !left.has_blown() {
+            break;
+        }
+        steps += 1;
+    }
+    assert!(steps >= 12, "only {steps} steps were there to fail");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_only_chunk_of_an_upload_without_a_size_has_the_right_hash_after_a_restart() {
+    let all = bytes(CHUNK, 8);
+    let bench = Bench::disk().await;
+    let new = hoist_protocol::NewFile {
+        size: None,
+        ..file("a", 0)
+    };
+    let id = bench.needed(new).await.id;
+    let claim = hoist_protocol::PackChunk {
+        upload: id,
+        index: 0,
+        length: CHUNK,
+        checksum: None,
+        last: false,
+    };
+    bench.send_as("page", 0, &claim, &all).await.unwrap();
+    // The process dies when the size is noted and nothing else.
+    let size = crate::catalog::Command::SetSize { id, size: CHUNK };
+    bench.store.shared.catalog.apply(size).await.unwrap();
+    let bench = bench.reopened().await;
+    match bench.status(id).await {
+        UploadStatus::Finished { receipt } => {
+            assert_eq!(receipt.hash.unwrap().to_string(), hash(&all));
+        }
+        other => panic!("{other:?}"),
+    }
 }
 
 /// Run as a child by the test below: sends chunk after chunk and says which are acknowledged.

@@ -99,6 +99,9 @@ impl Disk for SlowDisk {
     fn rename_noreplace(&self, from: &str, to: &str) -> io::Result<()> {
         self.real.rename_noreplace(from, to)
     }
+    fn link(&self, from: &str, to: &str) -> io::Result<()> {
+        self.real.link(from, to)
+    }
     fn remove(&self, path: &str) -> io::Result<()> {
         self.real.remove(path)
     }
@@ -202,4 +205,59 @@ async fn a_lease_passes_on_only_when_the_old_write_has_returned() {
     let content = bench.content(id).await;
     let reader = bench.store.read(Millis(0), &bench.party, id).await.unwrap();
     assert_eq!(reader.receipt().hash.unwrap().to_string(), hash(&content));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cancelled_upload_leaves_nothing_even_if_a_write_was_running() {
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let gate = Arc::default();
+    let disk = SlowDisk {
+        real: RealDisk::open(folder.path()).unwrap(),
+        gate: Arc::clone(&gate),
+    };
+    let bench = Bench::over(&folder, Arc::new(disk)).await.unwrap();
+    let all = bytes(2 * CHUNK, 6);
+    let id = bench.needed(file("a", 2 * CHUNK)).await.id;
+    let (claim, part) = chunk(id, &all, 0);
+    // One that has a lease and no bytes yet.
+    let idle = bench
+        .store
+        .write_chunk(NOW, &bench.party, &sender("page"), 0, &chunk(id, &all, 1).0)
+        .await
+        .unwrap();
+    let (reached_send, reached) = mpsc::channel();
+    let (go_on, go_on_recv) = mpsc::channel();
+    *gate.lock().unwrap() = Some((reached_send, go_on_recv));
+    let mut writer = bench
+        .store
+        .write_chunk(NOW, &bench.party, &sender("page"), 0, &claim)
+        .await
+        .unwrap();
+    writer
+        .write(NOW, bytes::Bytes::copy_from_slice(part))
+        .await
+        .unwrap();
+    let running = tokio::spawn(writer.finish(NOW));
+    tokio::task::spawn_blocking(move || reached.recv().unwrap())
+        .await
+        .unwrap();
+
+    let (store, party) = (bench.store.clone(), bench.party.clone());
+    let deleted = tokio::spawn(async move { store.delete(NOW, &party, &[id]).await });
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!deleted.is_finished(), "the write that runs is waited for");
+    go_on.send(()).unwrap();
+    deleted.await.unwrap().unwrap();
+    let _ = running.await.unwrap();
+    assert!(idle.finish(NOW).await.is_err());
+    assert!(matches!(
+        bench.send(id, &all, 0).await,
+        Err(StoreError::NotFound)
+    ));
+    assert_eq!(
+        super::names::walk(&folder.path().join("incoming")),
+        Vec::<String>::new()
+    );
 }

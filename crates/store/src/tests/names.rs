@@ -33,6 +33,23 @@ conformance! {
         assert_eq!(places, expected.collect());
     }
 
+    async fn what_is_published_at_once_is_so_once(bench: Bench) {
+        let folder = NewFile { kind: Kind::Directory, last_modified: None, ..file("d", 0) };
+        let same = vec![file("empty", 0), folder.clone(), file("empty", 0), folder, file("empty", 0)];
+        let calls = (0..4).map(|_| bench.store.create(NOW, &bench.party, &same));
+        let mut ids = BTreeSet::new();
+        for answers in futures_util::future::join_all(calls).await {
+            for answer in answers.unwrap() {
+                match answer {
+                    hoist_protocol::CreateAnswer::Present { receipt } => ids.insert((receipt.stored_as, receipt.id)),
+                    other => panic!("{other:?}"),
+                };
+            }
+        }
+        let places: Vec<_> = ids.iter().map(|(place, _)| place.as_str()).collect();
+        assert_eq!(places, ["d", "empty"], "one file, one folder");
+    }
+
     async fn twins_that_some_disk_takes_for_one_are_kept_apart(bench: Bench) {
         for (n, (name, place)) in [
             ("é.txt", "é.txt"),

@@ -2,7 +2,7 @@
 
 use hoist_protocol::{CreateAnswer, ErrorCode, NewFile};
 
-use super::support::{Bench, NOW, bytes, config, file};
+use super::support::{Bench, CHUNK, NOW, bytes, config, file};
 use crate::{Store, StoreError};
 
 fn code(answer: &CreateAnswer) -> Option<ErrorCode> {
@@ -94,6 +94,67 @@ async fn a_quota_counts_reservations_and_what_is_there() {
 }
 
 #[tokio::test]
+async fn what_was_sent_or_begun_before_needs_no_new_room() {
+    let mut config = config();
+    config.limits.unfinished = 1;
+    let mut bench = Bench::memory_with(config);
+    bench.party.quota = Some(100);
+    let done = bench.upload(file("done", 60), &bytes(60, 1)).await;
+    let begun = bench.needed(file("begun", 40)).await;
+    for _ in 0..2 {
+        assert_eq!(bench.present(file("done", 60)).await, done);
+        assert_eq!(bench.needed(file("begun", 40)).await, begun);
+    }
+    let both = [file("begun", 40), file("begun", 40)];
+    let answers = bench.store.create(NOW, &bench.party, &both).await.unwrap();
+    assert!(answers.iter().all(|answer| code(answer).is_none()));
+    assert_eq!(
+        code(&bench.create(file("new", 1)).await),
+        Some(ErrorCode::TooMany)
+    );
+}
+
+#[tokio::test]
+async fn an_upload_without_a_size_stays_within_the_quota() {
+    let mut bench = Bench::memory();
+    bench.party.quota = Some(CHUNK + 100);
+    let sizeless = |name| NewFile {
+        size: None,
+        ..file(name, 0)
+    };
+    let ranged = bench.needed(sizeless("ranged")).await.id;
+    let mut writer = bench
+        .store
+        .write_range(NOW, &bench.party, ranged, 0)
+        .await
+        .unwrap();
+    writer.write(NOW, bytes(100, 1).into()).await.unwrap();
+    let more = writer.write(NOW, bytes(CHUNK + 1, 1).into()).await;
+    assert!(matches!(more, Err(StoreError::QuotaExceeded)), "{more:?}");
+    drop(writer);
+
+    let chunked = bench.needed(sizeless("chunked")).await.id;
+    let send = async |index: u32| {
+        let (length, checksum, last) = (CHUNK, None, false);
+        let claim = hoist_protocol::PackChunk {
+            upload: chunked,
+            index,
+            length,
+            checksum,
+            last,
+        };
+        bench.send_as("page", 0, &claim, &bytes(CHUNK, 2)).await
+    };
+    send(0).await.unwrap();
+    let more = send(1).await;
+    assert!(matches!(more, Err(StoreError::QuotaExceeded)), "{more:?}");
+    assert!(
+        !send(0).await.unwrap().is_new,
+        "what is there costs nothing"
+    );
+}
+
+#[tokio::test]
 async fn more_than_is_free_is_refused_and_what_has_come_is_not_counted_twice() {
     let bench = Bench::memory();
     let free = 1u64 << 50;
@@ -151,18 +212,4 @@ async fn a_closed_store_takes_nothing_and_says_so() {
         bench.store.create(NOW, &bench.party, &[]).await,
         Err(StoreError::Unavailable)
     ));
-}
-
-#[tokio::test]
-async fn a_thousand_creates_are_one_command_of_the_catalog() {
-    let bench = Bench::memory();
-    let files: Vec<_> = (0..1000).map(|n| file(&format!("{n}"), 5)).collect();
-    let mut changes = bench.store.changes();
-    bench.store.create(NOW, &bench.party, &files).await.unwrap();
-    let mut created = 0;
-    while changes.try_recv().is_ok() {
-        created += 1;
-    }
-    assert_eq!(created, 1000, "the feed tells of each");
-    assert_eq!(bench.store.shared.catalog.commands(), 1);
 }

@@ -102,6 +102,24 @@ impl Bench {
         }
     }
 
+    /// How many transactions the catalog has made.
+    pub(crate) fn transactions(&self) -> u64 {
+        self.store.shared.catalog.transactions()
+    }
+
+    /// The same folder after its process ended.
+    pub(crate) async fn reopened(self) -> Self {
+        let folder = self.folder.unwrap();
+        self.store.close().await.unwrap();
+        drop(self.store);
+        let disk = crate::disk::RealDisk::open(folder.path()).unwrap();
+        let bench = Self::over(&folder, Arc::new(disk)).await.unwrap();
+        Self {
+            party: self.party,
+            ..bench
+        }
+    }
+
     pub(crate) async fn create(&self, file: NewFile) -> CreateAnswer {
         self.store
             .create(NOW, &self.party, &[file])

@@ -4,7 +4,7 @@ use hoist_protocol::{Checksum, UploadId};
 use sqlx::{SqliteConnection, sqlite::SqliteQueryResult};
 
 use super::{
-    super::{Command, Creation, Found, Outcome, Row},
+    super::{Command, Creation, Found, Left, Outcome, Room, Row},
     query::{self, COLUMNS, number},
 };
 
@@ -27,14 +27,19 @@ pub(super) async fn run(
     command: &Command,
 ) -> Result<Outcome, sqlx::Error> {
     let result = match command {
-        Command::Create(creations) => {
+        Command::Create { creations, room } => {
             let mut found = Vec::with_capacity(creations.len());
+            let mut left = None;
             for creation in creations {
-                found.push(create(db, creation).await?);
+                found.push(create(db, creation, room, &mut left).await?);
             }
             return Ok(Outcome::Created(found));
         }
-        Command::Touch { id, expires, received } => {
+        Command::Touch {
+            id,
+            expires,
+            received,
+        } => {
             sqlx::query("UPDATE uploads SET expires = ?, received = ? WHERE id = ? AND state = 0")
                 .bind(number(*expires))
                 .bind(number(*received))
@@ -49,7 +54,13 @@ pub(super) async fn run(
                 .execute(db)
                 .await?
         }
-        Command::Claim { id, stored_as, path_key, hash, size } => {
+        Command::Claim {
+            id,
+            stored_as,
+            path_key,
+            hash,
+            size,
+        } => {
             // OR IGNORE: a taken place changes nothing instead of failing the whole group.
             sqlx::query(
                 "UPDATE OR IGNORE uploads SET stored_as = ?, path_key = ?, hash = ?, size = ?, state = 1 \
@@ -63,16 +74,19 @@ pub(super) async fn run(
             .execute(db)
             .await?
         }
-        Command::Finish { id, finished } => {
-            sqlx::query("UPDATE uploads SET state = 2, finished = ?, expires = ? WHERE id = ? AND state = 1")
-                .bind(number(*finished))
-                .bind(i64::MAX)
+        Command::Finish { id, finished } => sqlx::query(
+            "UPDATE uploads SET state = 2, finished = ?, expires = ? WHERE id = ? AND state = 1",
+        )
+        .bind(number(*finished))
+        .bind(i64::MAX)
+        .bind(blob(id))
+        .execute(db)
+        .await?,
+        Command::Unclaim { id } => {
+            sqlx::query("UPDATE uploads SET state = 0 WHERE id = ? AND state = 1")
                 .bind(blob(id))
                 .execute(db)
                 .await?
-        }
-        Command::Unclaim { id } => {
-            sqlx::query("UPDATE uploads SET state = 0 WHERE id = ? AND state = 1").bind(blob(id)).execute(db).await?
         }
         Command::Hide { id, until } => {
             sqlx::query("UPDATE uploads SET state = 3, expires = ? WHERE id = ? AND state = 2")
@@ -81,32 +95,58 @@ pub(super) async fn run(
                 .execute(db)
                 .await?
         }
-        Command::Unhide { id } => {
-            sqlx::query("UPDATE uploads SET state = 2, expires = ? WHERE id = ? AND state = 3")
-                .bind(i64::MAX)
-                .bind(blob(id))
-                .execute(db)
-                .await?
-        }
-        Command::Move { id, name, stored_as, path_key } => {
+        Command::Unhide { id, now } => sqlx::query(
+            "UPDATE uploads SET state = 2, expires = ? WHERE id = ? AND state = 3 AND expires > ?",
+        )
+        .bind(i64::MAX)
+        .bind(blob(id))
+        .bind(number(*now))
+        .execute(db)
+        .await?,
+        Command::Doom { id, now } => {
             sqlx::query(
-                "UPDATE OR IGNORE uploads SET name = ?, stored_as = ?, path_key = ? WHERE id = ? AND state = 2",
+                "UPDATE uploads SET expires = 0 WHERE id = ? AND state = 3 AND expires <= ?",
+            )
+            .bind(blob(id))
+            .bind(number(*now))
+            .execute(db)
+            .await?
+        }
+        Command::Move {
+            id,
+            name,
+            from,
+            stored_as,
+            path_key,
+        } => {
+            sqlx::query(
+                "UPDATE OR IGNORE uploads SET name = ?, stored_as = ?, path_key = ? \
+                 WHERE id = ? AND state = 2 AND stored_as = ?",
             )
             .bind(name)
             .bind(stored_as)
             .bind(path_key)
             .bind(blob(id))
+            .bind(from)
             .execute(db)
             .await?
         }
         Command::Remove { id } => {
-            sqlx::query("DELETE FROM uploads WHERE id = ?").bind(blob(id)).execute(db).await?
+            sqlx::query("DELETE FROM uploads WHERE id = ?")
+                .bind(blob(id))
+                .execute(db)
+                .await?
         }
     };
     Ok(outcome(&result))
 }
 
-async fn create(db: &mut SqliteConnection, creation: &Creation) -> Result<Found, sqlx::Error> {
+async fn create(
+    db: &mut SqliteConnection,
+    creation: &Creation,
+    room: &Room,
+    left: &mut Option<Left>,
+) -> Result<Found, sqlx::Error> {
     let row = &creation.row;
     if creation.finds_earlier
         && let Some(earlier) = earlier(db, row).await?
@@ -124,6 +164,18 @@ async fn create(db: &mut SqliteConnection, creation: &Creation) -> Result<Found,
         if let Some(taken) = taken {
             return Ok(Found::Conflict(query::row(&taken)?));
         }
+    }
+    let left = match left {
+        Some(left) => left,
+        // Only now: a list of files that are all there costs no sums.
+        None => {
+            let own = query::usage(&mut *db, Some(&room.owner), room.since).await?;
+            let all = query::usage(&mut *db, None, room.since).await?;
+            left.insert(room.left(own, all))
+        }
+    };
+    if let Err(reason) = left.take(row) {
+        return Ok(Found::NoRoom(reason));
     }
     insert(db, row).await?;
     Ok(Found::Added)

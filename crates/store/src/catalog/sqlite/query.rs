@@ -1,7 +1,7 @@
 //! The questions, in SQL.
 
 use hoist_protocol::{Checksum, Kind, ListCounts, UploadId};
-use sqlx::{QueryBuilder, Row as _, Sqlite, SqlitePool, sqlite::SqliteRow};
+use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteExecutor, SqlitePool, sqlite::SqliteRow};
 
 use super::{
     super::{After, Row, RowState, Usage},
@@ -153,14 +153,14 @@ pub(super) async fn counts(pool: &SqlitePool, owner: Owner) -> Result<ListCounts
 }
 
 pub(super) async fn usage(
-    pool: &SqlitePool,
-    owner: Option<Owner>,
+    db: impl SqliteExecutor<'_>,
+    owner: Option<&Owner>,
     since: u64,
-) -> Result<Usage, StoreError> {
-    let owner = owner.as_ref().map(Owner::as_str);
+) -> Result<Usage, sqlx::Error> {
+    let owner = owner.map(Owner::as_str);
     let found = sqlx::query(
         "SELECT (SELECT ifnull(sum(finished_bytes + hidden_bytes), 0) FROM totals WHERE ?1 IS NULL OR owner = ?1), \
-                (SELECT ifnull(sum(size), 0) FROM uploads WHERE state < 2 AND (?1 IS NULL OR owner = ?1) \
+                (SELECT ifnull(sum(ifnull(size, received)), 0) FROM uploads WHERE state < 2 AND (?1 IS NULL OR owner = ?1) \
                     AND (received > 0 OR created > ?2)), \
                 (SELECT ifnull(sum(max(size - received, 0)), 0) FROM uploads WHERE state < 2 \
                     AND (?1 IS NULL OR owner = ?1) AND (received > 0 OR created > ?2)), \
@@ -168,15 +168,9 @@ pub(super) async fn usage(
     )
     .bind(owner)
     .bind(number(since))
-    .fetch_one(pool)
-    .await
-    .map_err(failed("adding up what is used"))?;
-    let get = |column: usize| {
-        found
-            .try_get::<i64, _>(column)
-            .map(unsigned)
-            .map_err(failed("adding up what is used"))
-    };
+    .fetch_one(db)
+    .await?;
+    let get = |column: usize| found.try_get::<i64, _>(column).map(unsigned);
     Ok(Usage {
         finished_bytes: get(0)?,
         unfinished_bytes: get(1)?,

@@ -1,0 +1,73 @@
+//! The ledger of space: what new uploads may still take.
+//!
+//! It is looked up and written in the transaction that adds the uploads, so that two creates at
+//! once cannot both take the last of it.
+
+use super::{Row, Usage};
+use crate::Owner;
+
+/// What a create is allowed.
+#[derive(Clone, Debug)]
+pub(crate) struct Room {
+    pub(crate) owner: Owner,
+    /// Bytes that are free above what always stays free.
+    pub(crate) free: u64,
+    /// Bytes the owner may have in all.
+    pub(crate) quota: Option<u64>,
+    /// Unfinished uploads the owner may have.
+    pub(crate) unfinished: u64,
+    /// Reservations that are older than this and have no byte do not count.
+    pub(crate) since: u64,
+}
+
+/// What of a [`Room`] is left.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Left {
+    pub(crate) storage: u64,
+    pub(crate) quota: u64,
+    pub(crate) unfinished: u64,
+}
+
+/// What there is not enough of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoRoom {
+    /// Free bytes that nobody else has reserved.
+    Storage,
+    /// The owner's bytes.
+    Quota,
+    /// Unfinished uploads of the owner.
+    Unfinished,
+}
+
+impl Room {
+    /// What is left, given what the owner and what all have.
+    pub(crate) fn left(&self, own: Usage, all: Usage) -> Left {
+        let used = own.finished_bytes.saturating_add(own.unfinished_bytes);
+        Left {
+            storage: self.free.saturating_sub(all.missing_bytes),
+            quota: self
+                .quota
+                .map_or(u64::MAX, |quota| quota.saturating_sub(used)),
+            unfinished: self.unfinished.saturating_sub(own.unfinished),
+        }
+    }
+}
+
+impl Left {
+    /// Takes what a new upload needs, or nothing. Folders and empty files always fit: they are
+    /// finished at once.
+    pub(crate) fn take(&mut self, row: &Row) -> Result<(), NoRoom> {
+        let bytes = row.size.unwrap_or(0);
+        let unfinished = u64::from(row.size != Some(0));
+        let left = Self {
+            unfinished: self
+                .unfinished
+                .checked_sub(unfinished)
+                .ok_or(NoRoom::Unfinished)?,
+            quota: self.quota.checked_sub(bytes).ok_or(NoRoom::Quota)?,
+            storage: self.storage.checked_sub(bytes).ok_or(NoRoom::Storage)?,
+        };
+        *self = left;
+        Ok(())
+    }
+}
