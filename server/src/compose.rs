@@ -6,7 +6,6 @@ use axum::{Json, Router, middleware, routing::get};
 use hoist_app::server::Backend;
 use hoist_axum::{Authorizer, Clock, CookieConfig, CookieVisitors, HttpConfig, Shared};
 use hoist_store::Store;
-use leptos::config::{LeptosOptions, get_configuration};
 use serde_json::json;
 
 use crate::{Plan, RunError, Visitors, hosts, key};
@@ -38,7 +37,7 @@ pub fn compose(store: &Store, plan: &Plan, clock: &Clock) -> Result<Router, RunE
             http: config.clone(),
             endpoint: plan.prefix.clone(),
         },
-        site(),
+        plan.site.clone(),
     );
     let api = hoist_axum::router(store.clone(), config);
     let mut router = pages.nest(&plan.prefix, api);
@@ -52,19 +51,6 @@ pub fn compose(store: &Store, plan: &Plan, clock: &Clock) -> Result<Router, RunE
         router = router.layer(middleware::from_fn_with_state(hosts, hosts::check));
     }
     Ok(router)
-}
-
-/// Where the site was built: what leptos reads from its environment, or where the build puts it.
-fn site() -> LeptosOptions {
-    get_configuration(None).map_or_else(
-        |_| {
-            LeptosOptions::builder()
-                .output_name("hoist")
-                .site_root("target/site")
-                .build()
-        },
-        |file| file.leptos_options,
-    )
 }
 
 fn cookies(plan: &Plan) -> Result<CookieVisitors, RunError> {

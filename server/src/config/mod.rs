@@ -1,6 +1,7 @@
 //! Flags, their environment variables, and what they come to. The only reader of the environment.
 
 mod plan;
+mod site;
 mod unit;
 
 use std::{net::SocketAddr, path::PathBuf};

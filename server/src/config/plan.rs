@@ -5,9 +5,10 @@ use std::{fmt, net::SocketAddr, path::PathBuf};
 use hoist_axum::{HttpConfig, ServeConfig};
 use hoist_protocol::{ChunkLayout, Limits, MAX_CHUNK_SIZE, MAX_FILE_SIZE, MIN_CHUNK_SIZE};
 use hoist_store::StoreConfig;
+use leptos::config::LeptosOptions;
 use tokio::net::TcpListener;
 
-use super::{Config, Visitors, unit::show_bytes};
+use super::{Config, Visitors, site, unit::show_bytes};
 use crate::RunError;
 
 /// Room that a pack needs beside the bytes of one chunk.
@@ -56,6 +57,8 @@ pub struct Plan {
     pub checks_hosts: bool,
     /// Further known names.
     pub hosts: Vec<String>,
+    /// Where the site was built.
+    pub site: LeptosOptions,
     /// What the store is told.
     pub store: StoreConfig,
     /// What the router is told; who is who and the clock are added by `compose`.
@@ -124,6 +127,7 @@ impl Config {
                 connections: self.max_connections,
                 ..ServeConfig::default()
             },
+            site: site::options(),
             prefix: self.prefix,
             hosts: self.hosts,
         })
