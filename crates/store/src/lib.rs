@@ -53,6 +53,7 @@ mod disk;
 mod error;
 mod memory;
 mod owner;
+mod piece;
 mod publish;
 mod range;
 mod read;

@@ -4,6 +4,7 @@ mod chunks;
 mod crash;
 mod files;
 mod leases;
+mod model;
 mod names;
 mod space;
 mod support;

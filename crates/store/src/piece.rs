@@ -1,0 +1,130 @@
+//! What is done to one piece of a chunk, on a thread that may block.
+
+use std::io;
+
+use hoist_protocol::{ByteRange, Checksum, ChunkHasher, PackChunk};
+
+use crate::{
+    StoreError,
+    active::{Active, Busy},
+    backend::Incoming,
+};
+
+/// Files from this size on get room ahead of the writer …
+const ALLOCATE_FROM: u64 = 64 << 20;
+/// … in steps of this many bytes.
+const ALLOCATE_STEP: u64 = 64 << 20;
+
+/// Bytes that come as part of a chunk differ from those that came as a range.
+#[derive(Debug, thiserror::Error)]
+#[error("these bytes have come before, and were others")]
+struct Differs;
+
+/// What writing said, if it was that.
+pub(crate) fn conflict(error: StoreError) -> StoreError {
+    match error {
+        StoreError::Io { source, .. } if source.get_ref().is_some_and(|e| e.is::<Differs>()) => {
+            StoreError::ChunkConflict
+        }
+        other => other,
+    }
+}
+
+/// Writes a piece, but for the parts that are there: those are compared.
+pub(crate) fn write_new(
+    incoming: &dyn Incoming,
+    offset: u64,
+    piece: &[u8],
+    there: &[ByteRange],
+) -> io::Result<()> {
+    let (mut offset, mut piece) = (offset, piece);
+    for range in there {
+        // What lies before the range is new.
+        let new = cut(&mut piece, range.start.saturating_sub(offset));
+        incoming.write_at(offset, new)?;
+        offset += new.len() as u64;
+        let old = cut(&mut piece, range.end.saturating_sub(offset));
+        let mut stored = vec![0; old.len()];
+        if incoming.read_at(offset, &mut stored)? < stored.len() || stored != old {
+            return Err(io::Error::other(Differs));
+        }
+        offset += old.len() as u64;
+    }
+    incoming.write_at(offset, piece)
+}
+
+/// Takes at most so many bytes from the front.
+fn cut<'a>(bytes: &mut &'a [u8], length: u64) -> &'a [u8] {
+    let length = usize::try_from(length)
+        .unwrap_or(usize::MAX)
+        .min(bytes.len());
+    let (front, rest) = bytes.split_at_checked(length).unwrap_or_default();
+    *bytes = rest;
+    front
+}
+
+/// Writes the last piece, checks the whole and records it, under the lease and on another thread.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "all that moves to the other thread"
+)]
+pub(crate) fn record(
+    active: &Active,
+    busy: Busy,
+    incoming: &dyn Incoming,
+    chunk: &PackChunk,
+    mut hasher: Box<ChunkHasher>,
+    start: u64,
+    piece: &[u8],
+    there: &[ByteRange],
+) -> io::Result<Result<(), StoreError>> {
+    if !piece.is_empty() {
+        hasher.update(piece).map_err(io::Error::other)?;
+        // Hashed first: a damaged small chunk never touches the disk.
+        if let Err(error) = hasher
+            .clone()
+            .finish()
+            .map_err(|_| StoreError::InvalidChunk("bytes are missing"))
+            .and_then(|found| expect(chunk, found))
+        {
+            return Ok(Err(error));
+        }
+        let offset = start + chunk.length - piece.len() as u64;
+        write_new(incoming, offset, piece, there)?;
+    }
+    let Ok(found) = hasher.finish() else {
+        return Ok(Err(StoreError::InvalidChunk("bytes are missing")));
+    };
+    if let Err(error) = expect(chunk, found) {
+        return Ok(Err(error));
+    }
+    // From here on it is acknowledged, whatever becomes of the answer.
+    incoming.write_sum(chunk.index, found.as_bytes())?;
+    let mut inner = active.lock();
+    inner.set.insert(chunk.index);
+    drop(inner);
+    drop(busy);
+    Ok(Ok(()))
+}
+
+pub(crate) fn expect(chunk: &PackChunk, found: Checksum) -> Result<(), StoreError> {
+    if chunk.checksum.is_some_and(|wanted| wanted != found) {
+        Err(StoreError::ChecksumMismatch)
+    } else {
+        Ok(())
+    }
+}
+
+/// The room to make before bytes up to `end` are written, if it is time for another step.
+pub(crate) fn room_ahead(active: &Active, end: u64) -> Option<(u64, u64)> {
+    let mut inner = active.lock();
+    let size = inner.size.filter(|size| *size >= ALLOCATE_FROM)?;
+    let from = inner.allocated;
+    if end <= from {
+        return None;
+    }
+    let to = (end.div_ceil(ALLOCATE_STEP) * ALLOCATE_STEP).min(size);
+    // Chunks far ahead of the others get their own room when the rest arrives.
+    inner.allocated = to;
+    (to > from).then_some((from, to - from))
+}
