@@ -18,6 +18,7 @@ pub use data::PageData;
 #[cfg(feature = "ssr")]
 pub use shell::shell;
 
+use hoist_leptos::Erase as _;
 use hoist_leptos::{Uploader, UploaderOptions, shared, use_uploader};
 use leptos::prelude::*;
 
@@ -48,5 +49,5 @@ pub fn App() -> impl IntoView {
             {stored::stored(data.endpoint, counts)}
         </main>
     }
-    .into_any()
+    .erase()
 }

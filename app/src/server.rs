@@ -19,7 +19,6 @@ use hoist_store::{ListQuery, Store};
 use leptos::{
     config::LeptosOptions,
     context::{provide_context, use_context},
-
 };
 use tower_http::services::ServeDir;
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hoist_leptos::Erase as _;
 use hoist_leptos::{
     format_bytes,
     parts::{Item, Text, button, download, fixed, list, paragraph, when},
@@ -152,7 +153,7 @@ pub(crate) fn stored(endpoint: String, counts: RwSignal<ListCounts>) -> AnyView 
             {when(stored.is_asking.into(), || paragraph("stored__wait", fixed("Loading…")))}
         </details>
     }
-    .into_any()
+    .erase()
 }
 
 fn row(stored: Stored, receipt: &Receipt) -> AnyView {
@@ -239,11 +240,11 @@ fn row(stored: Stored, receipt: &Receipt) -> AnyView {
                         </button>
                     </form>
                 }
-                .into_any()
+                .erase()
             })}
         </li>
     }
-    .into_any()
+    .erase()
 }
 
 /// The name at the end of a path.

@@ -1,10 +1,12 @@
 //! What is shown: signals, and how a snapshot of the engine becomes them.
 
-use std::{collections::BTreeMap, ops::Range, sync::Arc};
+use std::{ops::Range, sync::Arc};
 
 use hoist_engine::{Engine, EngineConfig, Event, FileKey, FileRow, Offers, Snapshot, Totals};
 use hoist_protocol::{FileState, ListResponse, Millis, PauseReason, Receipt, Sender, UploadId};
 use leptos::prelude::*;
+
+use crate::few::Few;
 
 /// The rows that are in the document at one time, whatever the height of the list: enough for a
 /// tall screen, and all of a first HTML.
@@ -121,7 +123,7 @@ pub(crate) struct Publisher {
     order: Vec<FileKey>,
     order_revision: Option<u64>,
     revision: Option<u64>,
-    shown: BTreeMap<FileKey, (u64, VisibleRow)>,
+    shown: Few<FileKey, (u64, VisibleRow)>,
     window: Range<u32>,
     /// Keys of rows that the server listed.
     listed: Vec<Range<u32>>,
@@ -199,7 +201,7 @@ impl Publisher {
     }
 
     fn look_at_rows(&mut self, snapshot: &Snapshot, news: &mut News) {
-        let mut seen = BTreeMap::new();
+        let mut seen = Few::new();
         let mut list = Vec::new();
         let place = |row: u32| usize::try_from(row).unwrap_or(usize::MAX);
         let window = place(self.window.start)..place(self.window.end);

@@ -10,7 +10,7 @@ mod page;
 
 use std::{
     cell::{Cell, RefCell},
-    collections::{BTreeMap, VecDeque},
+    collections::VecDeque,
     rc::{Rc, Weak},
     sync::Arc,
 };
@@ -23,6 +23,7 @@ use leptos::prelude::{GetUntracked, Set, Update};
 use crate::{
     board::{self, Board, Publisher},
     browser::{self, Listener, Wake},
+    few::Few,
     hash::Reader,
     options::{Body, UploaderOptions},
     transport::Call,
@@ -35,7 +36,7 @@ const MOST_AT_ONCE: u32 = 20_000;
 thread_local! {
     /// The drivers of this page. They are reached by number, since what JavaScript holds cannot be
     /// kept where the server's threads could drop it.
-    static DRIVERS: RefCell<BTreeMap<u64, Rc<Driver>>> = const { RefCell::new(BTreeMap::new()) };
+    static DRIVERS: RefCell<Few<u64, Rc<Driver>>> = const { RefCell::new(Few::new()) };
 }
 
 fn now() -> Millis {
@@ -61,12 +62,12 @@ pub(crate) struct Driver {
     /// By key; `None` for what the server listed and for what was let go.
     files: RefCell<Vec<Option<File>>>,
     pub(crate) reader: Reader,
-    calls: RefCell<BTreeMap<RequestId, Call>>,
+    calls: RefCell<Few<RequestId, Call>>,
     /// Packs in a buffer whose bytes are being read, until they are sent.
-    gathering: RefCell<BTreeMap<RequestId, ()>>,
+    gathering: RefCell<Few<RequestId, ()>>,
     limits_call: RefCell<Option<Call>>,
     /// Bodies of deletes without an answer, said again when the page goes.
-    deletes: RefCell<BTreeMap<RequestId, String>>,
+    deletes: RefCell<Few<RequestId, String>>,
     tick: Wake,
     timer: Cell<Option<(i32, Millis)>>,
     frame: Wake,

@@ -2,7 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::{BTreeMap, VecDeque},
+    collections::VecDeque,
     rc::{Rc, Weak},
 };
 
@@ -35,13 +35,22 @@ struct Job {
     serial: u64,
 }
 
+/// What is known of one chunk.
+struct Slot {
+    place: (FileKey, u32),
+    /// The job that is wanted; another one's result is dropped.
+    serial: u64,
+    /// What was read, until it is sent.
+    bytes: Option<Uint8Array>,
+}
+
 /// Reads chunks, a few at a time, and keeps the bytes that are sent soon.
 #[derive(Default)]
 pub(crate) struct Reader {
     queue: RefCell<VecDeque<Job>>,
-    /// The job that is wanted for a chunk; another one's result is dropped.
-    wanted: RefCell<BTreeMap<(FileKey, u32), u64>>,
-    kept: RefCell<BTreeMap<(FileKey, u32), Uint8Array>>,
+    /// Sorted by place: new ones come at the end, the chunks of a file are neighbours. A map would
+    /// be no faster here and weighs eight kilobytes of wasm.
+    slots: RefCell<Vec<Slot>>,
     running: Cell<usize>,
     serial: Cell<u64>,
     /// Where a piece is copied to be hashed; one for all, so that wasm memory does not grow.
@@ -52,7 +61,21 @@ impl Reader {
     pub(crate) fn push(&self, key: FileKey, index: u32, layout: ChunkLayout, keep: bool) {
         let serial = self.serial.get() + 1;
         self.serial.set(serial);
-        self.wanted.borrow_mut().insert((key, index), serial);
+        let place = (key, index);
+        let mut slots = self.slots.borrow_mut();
+        let at = slots.partition_point(|slot| slot.place < place);
+        match slots.get_mut(at).filter(|slot| slot.place == place) {
+            Some(slot) => slot.serial = serial,
+            None => slots.insert(
+                at,
+                Slot {
+                    place,
+                    serial,
+                    bytes: None,
+                },
+            ),
+        }
+        drop(slots);
         self.queue.borrow_mut().push_back(Job {
             key,
             index,
@@ -78,25 +101,43 @@ impl Reader {
 
     /// Lets go of bytes and of reads that were asked for.
     pub(crate) fn forget(&self, key: FileKey, index: Option<u32>) {
-        match index {
-            Some(index) => {
-                self.wanted.borrow_mut().remove(&(key, index));
-                self.kept.borrow_mut().remove(&(key, index));
-            }
-            None => {
-                forget_all(&mut self.wanted.borrow_mut(), key);
-                forget_all(&mut self.kept.borrow_mut(), key);
-            }
-        }
+        let (first, last) = index.map_or((0, u32::MAX), |index| (index, index));
+        let mut slots = self.slots.borrow_mut();
+        let start = slots.partition_point(|slot| slot.place < (key, first));
+        let end = slots.partition_point(|slot| slot.place <= (key, last));
+        slots.drain(start..end.max(start));
     }
 
     /// Takes the bytes that were kept for a chunk.
     pub(crate) fn take(&self, key: FileKey, index: u32) -> Option<Uint8Array> {
-        self.kept.borrow_mut().remove(&(key, index))
+        let mut slots = self.slots.borrow_mut();
+        let at = slots
+            .binary_search_by_key(&(key, index), |slot| slot.place)
+            .ok()?;
+        let is_read = slots.get(at).is_some_and(|slot| slot.bytes.is_some());
+        is_read.then(|| slots.remove(at).bytes).flatten()
     }
 
     fn is_wanted(&self, job: &Job) -> bool {
-        self.wanted.borrow().get(&(job.key, job.index)) == Some(&job.serial)
+        let slots = self.slots.borrow();
+        slots
+            .binary_search_by_key(&(job.key, job.index), |slot| slot.place)
+            .ok()
+            .and_then(|at| slots.get(at))
+            .is_some_and(|slot| slot.serial == job.serial && slot.bytes.is_none())
+    }
+
+    /// Keeps what was read, or forgets that it was wanted.
+    fn settle(&self, job: &Job, bytes: Option<Uint8Array>) {
+        let mut slots = self.slots.borrow_mut();
+        let Ok(at) = slots.binary_search_by_key(&(job.key, job.index), |slot| slot.place) else {
+            return;
+        };
+        if bytes.is_none() {
+            slots.remove(at);
+        } else if let Some(slot) = slots.get_mut(at) {
+            slot.bytes = bytes;
+        }
     }
 
     /// Copies one piece into wasm and hashes it.
@@ -112,15 +153,6 @@ impl Reader {
     }
 }
 
-/// A map's keys of one file are neighbours: no need to look at all.
-fn forget_all<V>(map: &mut BTreeMap<(FileKey, u32), V>, key: FileKey) {
-    let last = (key, u32::MAX);
-    let keys: Vec<_> = map.range((key, 0)..=last).map(|(&key, _)| key).collect();
-    for key in keys {
-        map.remove(&key);
-    }
-}
-
 async fn run(driver: Weak<Driver>, file: Option<File>, job: Job) {
     let hashed = match file {
         Some(file) => hash(&driver, &file, &job).await,
@@ -132,14 +164,11 @@ async fn run(driver: Weak<Driver>, file: Option<File>, job: Job) {
     let reader = &driver.reader;
     reader.running.set(reader.running.get().saturating_sub(1));
     if reader.is_wanted(&job) {
-        let place = (job.key, job.index);
-        reader.wanted.borrow_mut().remove(&place);
-        let checksum = hashed.map(|(checksum, bytes)| {
-            if job.keep && (driver.sends_buffers() || u64::from(bytes.length()) <= SMALL) {
-                reader.kept.borrow_mut().insert(place, bytes);
-            }
-            checksum
-        });
+        let (checksum, bytes) = hashed.unzip();
+        let keeps = |bytes: &Uint8Array| {
+            job.keep && (driver.sends_buffers() || u64::from(bytes.length()) <= SMALL)
+        };
+        reader.settle(&job, bytes.filter(keeps));
         driver.feed(Event::Hashed {
             key: job.key,
             index: job.index,

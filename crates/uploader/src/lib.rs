@@ -25,6 +25,8 @@
 mod board;
 mod browser;
 mod driver;
+mod erase;
+mod few;
 mod format;
 mod hash;
 mod options;
@@ -39,6 +41,7 @@ mod uploader;
 mod view;
 
 pub use board::{FileView, Overview, VisibleRow};
+pub use erase::Erase;
 pub use format::bytes as format_bytes;
 pub use hoist_engine::{FileKey, Notice, Offers, Picked, Restrictions, RetryPolicy, Totals};
 pub use options::{Body, FileError, UploaderOptions};

@@ -1,5 +1,6 @@
 //! Where files come in.
 
+use crate::Erase as _;
 use leptos::{attr::custom::custom_attribute, ev, html, prelude::*};
 use web_sys::HtmlInputElement;
 
@@ -97,5 +98,5 @@ pub(super) fn drop_zone(uploader: Uploader) -> AnyView {
             </p>
         </div>
     }
-    .into_any()
+    .erase()
 }

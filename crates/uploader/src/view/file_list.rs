@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::Erase as _;
 use leptos::{html, prelude::*};
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement};
@@ -27,7 +28,7 @@ pub(super) fn file_list(uploader: Uploader) -> AnyView {
             rows(uploader)
         }),
     )
-        .into_any()
+        .erase()
 }
 
 fn rows(uploader: Uploader) -> AnyView {
@@ -76,7 +77,7 @@ fn rows(uploader: Uploader) -> AnyView {
             </ul>
         </div>
     }
-    .into_any()
+    .erase()
 }
 
 /// The element with the rows.

@@ -1,10 +1,13 @@
 //! One file.
 
+use crate::Erase as _;
 use hoist_protocol::{FileState, OnConflict, route};
 use leptos::prelude::*;
 
 use super::parts::{Text, button, download, fixed, progress, when};
-use crate::{FileKey, FileView, Offers, Uploader, VisibleRow, browser, format};
+use crate::{FileKey, FileView, Uploader, VisibleRow, browser, format};
+
+const ACT_BAD: &str = "hoist-uploader__act hoist-uploader__act--bad";
 
 /// One row of the list. All rows have one height, whatever they say.
 pub(super) fn row(uploader: Uploader, row: &VisibleRow, size: Text) -> AnyView {
@@ -13,11 +16,9 @@ pub(super) fn row(uploader: Uploader, row: &VisibleRow, size: Text) -> AnyView {
     let (name, folder, badge, family) = file.with_untracked(|file| {
         let (family, badge) =
             format::badge(&file.name, file.media_type.as_deref(), file.is_directory);
-        let folder = if file.path.is_empty() {
-            String::new()
-        } else {
-            format!("{}/", file.path)
-        };
+        let folder = format!("{}/", file.path);
+        let folder = (!file.path.is_empty())
+            .then(|| view! { <bdi class="hoist-uploader__path">{folder}</bdi> });
         (file.name.to_string(), folder, badge, family)
     });
     let label = fixed(name.clone());
@@ -48,13 +49,13 @@ pub(super) fn row(uploader: Uploader, row: &VisibleRow, size: Text) -> AnyView {
             </span>
             <div class="hoist-uploader__about">
                 <p class="hoist-uploader__title">
-                    <bdi class="hoist-uploader__path">{folder}</bdi>
+                    {folder}
                     <bdi class="hoist-uploader__name">{name.clone()}</bdi>
                 </p>
                 <p class="hoist-uploader__line">
-                    <span class="hoist-uploader__state" title=of(file, words)>
+                    <bdi class="hoist-uploader__state" title=of(file, words)>
                         {of(file, words)}
-                    </span>
+                    </bdi>
                     {receipt}
                 </p>
                 {bar}
@@ -62,7 +63,7 @@ pub(super) fn row(uploader: Uploader, row: &VisibleRow, size: Text) -> AnyView {
             <div class="hoist-uploader__actions">{buttons(uploader, key, file, &name)}</div>
         </li>
     }
-    .into_any()
+    .erase()
 }
 
 fn of(file: &ArcRwSignal<FileView>, say: fn(&FileView) -> String) -> Text {
@@ -82,7 +83,7 @@ fn has_hash(file: &FileView) -> bool {
 
 fn receipt_view(endpoint: &str, file: &FileView) -> AnyView {
     let Some(receipt) = file.receipt() else {
-        return ().into_any();
+        return ().erase();
     };
     let hash = receipt
         .hash
@@ -117,7 +118,7 @@ fn receipt_view(endpoint: &str, file: &FileView) -> AnyView {
             {download("hoist-uploader__link", fixed(href), fixed(receipt.name.clone()))}
         </span>
     }
-    .into_any()
+    .erase()
 }
 
 /// What a person can do with the row now.
@@ -177,12 +178,8 @@ fn buttons(uploader: Uploader, key: FileKey, file: &ArcRwSignal<FileView>, name:
             "Undo delete",
             Uploader::restore,
         ),
-        action(
-            |f| f.offers.cancel,
-            "hoist-uploader__act hoist-uploader__act--bad",
-            "Cancel",
-            Uploader::cancel,
-        ),
+        action(can_be_cancelled, ACT_BAD, "Cancel", Uploader::cancel),
+        action(can_be_discarded, ACT_BAD, "Discard", Uploader::cancel),
         action(
             |f| f.offers.delete,
             "hoist-uploader__act hoist-uploader__act--bad",
@@ -196,15 +193,24 @@ fn buttons(uploader: Uploader, key: FileKey, file: &ArcRwSignal<FileView>, name:
             Uploader::remove,
         ),
     )
-        .into_any()
+        .erase()
+}
+
+/// A conflict is answered by *Skip*, and what is over is *removed*.
+fn can_be_cancelled(file: &FileView) -> bool {
+    let offers = file.offers;
+    offers.cancel && !offers.resolve && !matches!(file.state, FileState::NeedsFile)
+}
+
+/// What an earlier visit left behind goes for good: that is not merely cancelling.
+fn can_be_discarded(file: &FileView) -> bool {
+    file.offers.cancel && matches!(file.state, FileState::NeedsFile)
 }
 
 /// Of a stored file *Delete* is offered; *Remove* beside it would be mistaken for it.
 fn can_only_be_removed(file: &FileView) -> bool {
-    let Offers {
-        remove, resolve, ..
-    } = file.offers;
-    remove && !resolve && file.receipt().is_none()
+    let offers = file.offers;
+    offers.remove && !offers.resolve && !offers.cancel && file.receipt().is_none()
 }
 
 /// Whether a bar says something that the words do not.
@@ -235,7 +241,7 @@ fn words(file: &FileView) -> String {
         _ if has_progress(file) && file.shown > 0 => {
             let percent = format::percent(file.shown, file.size);
             format!(
-                "{word} · {} of {size} · {percent} %",
+                "{word} {percent} % · {} of {size}",
                 format::bytes(file.shown)
             )
         }

@@ -1,5 +1,6 @@
 //! What is said to those who do not see the list.
 
+use crate::Erase as _;
 use leptos::prelude::*;
 
 use super::parts::Text;
@@ -22,7 +23,7 @@ pub(super) fn live(uploader: Uploader) -> AnyView {
             {Text::from(said)}
         </p>
     }
-    .into_any()
+    .erase()
 }
 
 /// How far things are, coarsely: what is worth a sentence.

@@ -6,6 +6,7 @@
 
 use std::{fmt, sync::Arc};
 
+use crate::Erase as _;
 use leptos::{ev, prelude::*};
 
 /// A text that changes.
@@ -33,7 +34,7 @@ impl fmt::Debug for Item {
 #[must_use]
 pub fn list(items: Signal<Vec<Item>>) -> AnyView {
     view! { <For each=move || items.get() key=|item| item.serial children=|item| (item.make)()/> }
-        .into_any()
+        .erase()
 }
 
 /// Shows a view while something holds.
@@ -41,7 +42,7 @@ pub fn when(is: Signal<bool>, make: impl Fn() -> AnyView + Send + Sync + 'static
     fn one(is: Signal<bool>, make: Make) -> AnyView {
         // A memo, so that nothing is made anew as long as it goes on to hold.
         let is = Memo::new(move |_| is.get());
-        (move || if is.get() { make() } else { ().into_any() }).into_any()
+        (move || if is.get() { make() } else { ().erase() }).erase()
     }
     one(is, Arc::new(make))
 }
@@ -60,7 +61,7 @@ pub fn button(class: &'static str, word: Text, label: Text, run: impl Fn() + 'st
                 {word}
             </button>
         }
-        .into_any()
+        .erase()
     }
     one(class, word, label, Box::new(run))
 }
@@ -74,17 +75,22 @@ pub fn download(class: &'static str, href: Text, name: Text) -> AnyView {
             "Download"
         </a>
     }
-    .into_any()
+    .erase()
 }
 
 /// A paragraph with a text.
 #[must_use]
 pub fn paragraph(class: &'static str, text: Text) -> AnyView {
-    view! { <p class=class>{text}</p> }.into_any()
+    view! {
+        <p class=class>
+            <bdi>{text}</bdi>
+        </p>
+    }
+    .erase()
 }
 
 /// A bar.
 #[must_use]
 pub fn progress(class: &'static str, label: Text, max: Text, value: Text) -> AnyView {
-    view! { <progress class=class aria-label=label max=max value=value></progress> }.into_any()
+    view! { <progress class=class aria-label=label max=max value=value></progress> }.erase()
 }

@@ -1,5 +1,6 @@
 //! The line above the list: all files together.
 
+use crate::Erase as _;
 use leptos::prelude::*;
 
 use super::parts::{Text, button, fixed, paragraph, progress, when};
@@ -95,5 +96,5 @@ fn bar(uploader: Uploader) -> AnyView {
             {paragraph("hoist-uploader__held", held)}
         </div>
     }
-    .into_any()
+    .erase()
 }

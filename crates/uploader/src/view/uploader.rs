@@ -1,5 +1,6 @@
 //! The whole component.
 
+use crate::Erase as _;
 use hoist_protocol::{ListResponse, route};
 use leptos::prelude::*;
 
@@ -98,5 +99,5 @@ pub fn Uploader(
             {live(uploader)}
         </section>
     }
-    .into_any()
+    .erase()
 }
