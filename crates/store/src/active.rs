@@ -158,6 +158,14 @@ impl Active {
         .await;
     }
 
+    /// The lease of a chunk: its generation, and whether somebody waits for it.
+    #[cfg(test)]
+    pub(crate) fn lease_of(&self, index: u32) -> Option<(u64, bool)> {
+        let inner = self.lock();
+        let lease = inner.leases.get(&index)?;
+        Some((lease.generation, lease.is_evicted))
+    }
+
     /// Whether anybody holds a lease.
     pub(crate) fn is_leased(&self) -> bool {
         !self.lock().leases.is_empty()
@@ -366,5 +374,86 @@ impl Drop for Busy {
         }
         drop(inner);
         self.active.tell();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        pin::pin,
+        task::{Context, Poll, Waker},
+    };
+
+    use super::*;
+
+    const NOW: Millis = Millis(1000);
+
+    fn upload() -> (Arc<Active>, Sender) {
+        let active = Active::new(UploadId::from_bytes([7; 16]), 1 << 16, Some(1 << 20));
+        (Arc::new(active), Sender::new("page").unwrap())
+    }
+
+    /// Polls once: whether the future waits.
+    fn poll<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
+        future.poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    fn granted(poll: Poll<Result<Grant, StoreError>>) -> Grant {
+        match poll {
+            Poll::Ready(Ok(grant)) => grant,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_lease_waits_for_the_write_under_the_old_one() {
+        let (active, page) = upload();
+        let old = granted(poll(pin!(active.lease(3, &page, 0, NOW, 10_000))));
+        let busy = old.begin(NOW).unwrap();
+        let mut new = pin!(active.lease(3, &page, 1, NOW, 10_000));
+        assert!(poll(new.as_mut()).is_pending());
+        assert!(matches!(old.begin(NOW), Err(StoreError::Evicted)));
+        // The old writer is gone, its write is not.
+        drop(old);
+        assert!(poll(new.as_mut()).is_pending());
+        drop(busy);
+        let new = granted(poll(new));
+        assert!(new.begin(NOW).is_ok());
+    }
+
+    #[test]
+    fn an_old_writer_that_comes_back_writes_nothing_and_takes_nothing_away() {
+        let (active, page) = upload();
+        let old = granted(poll(pin!(active.lease(3, &page, 0, NOW, 10_000))));
+        let new = granted(poll(pin!(active.lease(3, &page, 1, NOW, 10_000))));
+        assert!(matches!(old.begin(NOW), Err(StoreError::Evicted)));
+        assert!(matches!(old.renew(NOW), Err(StoreError::Evicted)));
+        drop(old);
+        assert!(new.begin(NOW).is_ok());
+    }
+
+    #[test]
+    fn the_end_waits_for_writes_and_lets_no_more_begin() {
+        let (active, page) = upload();
+        let idle = granted(poll(pin!(active.lease(1, &page, 0, NOW, 10_000))));
+        let writing = granted(poll(pin!(active.lease(2, &page, 0, NOW, 10_000))));
+        let busy = writing.begin(NOW).unwrap();
+        let mut end = pin!(active.end());
+        assert!(poll(end.as_mut()).is_pending());
+        assert!(matches!(idle.begin(NOW), Err(StoreError::Evicted)));
+        drop(busy);
+        assert!(poll(end).is_ready());
+        assert!(matches!(writing.begin(NOW), Err(StoreError::Evicted)));
+        let late = poll(pin!(active.lease(3, &page, 0, NOW, 10_000)));
+        assert!(matches!(late, Poll::Ready(Err(StoreError::NotFound))));
+    }
+
+    #[test]
+    fn nobody_writes_to_what_is_being_published() {
+        let (active, page) = upload();
+        let range = granted(poll(pin!(active.lease(RANGE, &page, 0, NOW, 10_000))));
+        active.lock().is_publishing = true;
+        assert!(matches!(range.begin(NOW), Err(StoreError::Evicted)));
+        assert!(poll(pin!(active.lease(2, &page, 1, NOW, 10_000))).is_pending());
     }
 }

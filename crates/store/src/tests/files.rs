@@ -120,6 +120,10 @@ conformance! {
         let over = crate::SweepReport { expired: 0, deleted: 1 };
         assert_eq!(bench.store.sweep(NOW.plus(29_999)).await.unwrap(), crate::SweepReport::default());
         assert_eq!(bench.store.sweep(NOW.plus(30_000)).await.unwrap(), over);
+        for late in [NOW.plus(30_000), NOW] {
+            let late = bench.store.restore(late, &bench.party, &[id]).await.unwrap();
+            assert!(matches!(&late[0], DeleteResult::Refused(_)));
+        }
         let late = bench.store.restore(NOW.plus(30_000), &bench.party, &[id]).await.unwrap();
         assert!(matches!(&late[0], DeleteResult::Refused(error) if error.code == ErrorCode::NotFound));
         assert_eq!(bench.upload(file("a", 5), b"again").await.stored_as, "a", "its name is free again");
@@ -148,6 +152,8 @@ conformance! {
         assert_eq!((renamed.name.as_str(), renamed.stored_as.as_str()), ("A.txt", "d/A (2).txt"));
         assert_eq!(bench.content(first.id).await, b"abc");
         assert_eq!(bench.content(second.id).await, b"xyz");
+        let third = bench.upload(NewFile { last_modified: None, ..file("d/b.txt", 1) }, b"3").await;
+        assert_eq!(third.stored_as, "d/b.txt", "the old name is free");
         for wrong in ["", "..", "x/y"] {
             let result = bench.store.rename(NOW, &bench.party, first.id, wrong).await;
             assert!(matches!(result, Err(StoreError::NameNotAllowed(_))), "{wrong:?}");

@@ -2,13 +2,113 @@
 
 use hoist_protocol::{CreateAnswer, ErrorCode, NewFile};
 
-use super::support::{Bench, CHUNK, NOW, bytes, config, file};
+use super::{
+    conformance,
+    support::{Bench, CHUNK, NOW, bytes, config, file},
+};
 use crate::{Store, StoreError};
 
 fn code(answer: &CreateAnswer) -> Option<ErrorCode> {
     match answer {
         CreateAnswer::Refused(error) => Some(error.code),
         _ => None,
+    }
+}
+
+conformance! {
+    async fn a_quota_counts_reservations_and_what_is_there(bench: Bench) {
+        let mut bench = bench;
+        bench.party.quota = Some(100);
+        bench.upload(file("done", 40), &bytes(40, 1)).await;
+        bench.needed(file("reserved", 30)).await;
+        assert_eq!(
+            bench
+                .store
+                .limits(NOW, &bench.party)
+                .await
+                .unwrap()
+                .quota_left,
+            Some(30)
+        );
+        assert_eq!(
+            code(&bench.create(file("more", 31)).await),
+            Some(ErrorCode::QuotaExceeded)
+        );
+        // Two in one call share what is left.
+        let pair = bench
+            .store
+            .create(NOW, &bench.party, &[file("x", 20), file("y", 20)])
+            .await
+            .unwrap();
+        assert_eq!(
+            (code(&pair[0]), code(&pair[1])),
+            (None, Some(ErrorCode::QuotaExceeded))
+        );
+        // A reservation without a byte lapses.
+        let later = NOW.plus(3_600_001);
+        let answers = bench
+            .store
+            .create(later, &bench.party, &[file("z", 60)])
+            .await
+            .unwrap();
+        assert_eq!(code(&answers[0]), None);
+    }
+
+    async fn what_was_sent_or_begun_before_needs_no_new_room(bench: Bench) {
+        let mut bench = bench;
+        bench.party.quota = Some(100);
+        let done = bench.upload(file("done", 60), &bytes(60, 1)).await;
+        let begun = bench.needed(file("begun", 40)).await;
+        for _ in 0..2 {
+            assert_eq!(bench.present(file("done", 60)).await, done);
+            assert_eq!(bench.needed(file("begun", 40)).await, begun);
+        }
+        let both = [file("begun", 40), file("begun", 40)];
+        let answers = bench.store.create(NOW, &bench.party, &both).await.unwrap();
+        assert!(answers.iter().all(|answer| code(answer).is_none()));
+        assert_eq!(
+            code(&bench.create(file("new", 1)).await),
+            Some(ErrorCode::QuotaExceeded)
+        );
+    }
+
+    async fn an_upload_without_a_size_stays_within_the_quota(bench: Bench) {
+        let mut bench = bench;
+        bench.party.quota = Some(CHUNK + 100);
+        let sizeless = |name| NewFile {
+            size: None,
+            ..file(name, 0)
+        };
+        let ranged = bench.needed(sizeless("ranged")).await.id;
+        let mut writer = bench
+            .store
+            .write_range(NOW, &bench.party, ranged, 0)
+            .await
+            .unwrap();
+        writer.write(NOW, bytes(100, 1).into()).await.unwrap();
+        let more = writer.write(NOW, bytes(CHUNK + 1, 1).into()).await;
+        assert!(matches!(more, Err(StoreError::QuotaExceeded)), "{more:?}");
+        drop(writer);
+
+        let chunked = bench.needed(sizeless("chunked")).await.id;
+        let send = async |index: u32| {
+            let (length, checksum, last) = (CHUNK, None, false);
+            let claim = hoist_protocol::PackChunk {
+                upload: chunked,
+                index,
+                length,
+                checksum,
+                last,
+            };
+            bench.send_as("page", 0, &claim, &bytes(CHUNK, 2)).await
+        };
+        send(0).await.unwrap();
+        let more = send(1).await;
+        assert!(matches!(more, Err(StoreError::QuotaExceeded)), "{more:?}");
+        assert!(
+            !send(0).await.unwrap().is_new,
+            "what is there costs nothing"
+        );
     }
 }
 
@@ -46,111 +146,17 @@ async fn limits_stand_on_size_type_and_number() {
             Some(ErrorCode::TooMany)
         ]
     );
+    let again = bench
+        .store
+        .create(NOW, &bench.party, &[png("d", 100)])
+        .await
+        .unwrap();
+    assert_eq!(code(&again[0]), None, "what was begun is no new one");
     let other = bench.other("v2");
     assert_eq!(
         code(&other.create(png("a", 50)).await),
         None,
         "another visitor has their own number"
-    );
-}
-
-#[tokio::test]
-async fn a_quota_counts_reservations_and_what_is_there() {
-    let mut bench = Bench::memory();
-    bench.party.quota = Some(100);
-    bench.upload(file("done", 40), &bytes(40, 1)).await;
-    bench.needed(file("reserved", 30)).await;
-    assert_eq!(
-        bench
-            .store
-            .limits(NOW, &bench.party)
-            .await
-            .unwrap()
-            .quota_left,
-        Some(30)
-    );
-    assert_eq!(
-        code(&bench.create(file("more", 31)).await),
-        Some(ErrorCode::QuotaExceeded)
-    );
-    // Two in one call share what is left.
-    let pair = bench
-        .store
-        .create(NOW, &bench.party, &[file("x", 20), file("y", 20)])
-        .await
-        .unwrap();
-    assert_eq!(
-        (code(&pair[0]), code(&pair[1])),
-        (None, Some(ErrorCode::QuotaExceeded))
-    );
-    // A reservation without a byte lapses.
-    let later = NOW.plus(3_600_001);
-    let answers = bench
-        .store
-        .create(later, &bench.party, &[file("z", 60)])
-        .await
-        .unwrap();
-    assert_eq!(code(&answers[0]), None);
-}
-
-#[tokio::test]
-async fn what_was_sent_or_begun_before_needs_no_new_room() {
-    let mut config = config();
-    config.limits.unfinished = 1;
-    let mut bench = Bench::memory_with(config);
-    bench.party.quota = Some(100);
-    let done = bench.upload(file("done", 60), &bytes(60, 1)).await;
-    let begun = bench.needed(file("begun", 40)).await;
-    for _ in 0..2 {
-        assert_eq!(bench.present(file("done", 60)).await, done);
-        assert_eq!(bench.needed(file("begun", 40)).await, begun);
-    }
-    let both = [file("begun", 40), file("begun", 40)];
-    let answers = bench.store.create(NOW, &bench.party, &both).await.unwrap();
-    assert!(answers.iter().all(|answer| code(answer).is_none()));
-    assert_eq!(
-        code(&bench.create(file("new", 1)).await),
-        Some(ErrorCode::TooMany)
-    );
-}
-
-#[tokio::test]
-async fn an_upload_without_a_size_stays_within_the_quota() {
-    let mut bench = Bench::memory();
-    bench.party.quota = Some(CHUNK + 100);
-    let sizeless = |name| NewFile {
-        size: None,
-        ..file(name, 0)
-    };
-    let ranged = bench.needed(sizeless("ranged")).await.id;
-    let mut writer = bench
-        .store
-        .write_range(NOW, &bench.party, ranged, 0)
-        .await
-        .unwrap();
-    writer.write(NOW, bytes(100, 1).into()).await.unwrap();
-    let more = writer.write(NOW, bytes(CHUNK + 1, 1).into()).await;
-    assert!(matches!(more, Err(StoreError::QuotaExceeded)), "{more:?}");
-    drop(writer);
-
-    let chunked = bench.needed(sizeless("chunked")).await.id;
-    let send = async |index: u32| {
-        let (length, checksum, last) = (CHUNK, None, false);
-        let claim = hoist_protocol::PackChunk {
-            upload: chunked,
-            index,
-            length,
-            checksum,
-            last,
-        };
-        bench.send_as("page", 0, &claim, &bytes(CHUNK, 2)).await
-    };
-    send(0).await.unwrap();
-    let more = send(1).await;
-    assert!(matches!(more, Err(StoreError::QuotaExceeded)), "{more:?}");
-    assert!(
-        !send(0).await.unwrap().is_new,
-        "what is there costs nothing"
     );
 }
 
