@@ -30,7 +30,6 @@ test('after a reload in the middle the folder is dropped again and only what is 
   expect([...states.values()].filter((state) => state !== 'done' && state !== 'present')).toEqual([]);
   const small = server.publishedBytes() - size;
   expectNothingSentTwice(await server.receivedBytes(), size + small, proxy);
-  expect(proxy.lostBytes, 'the reload broke something').toBeGreaterThan(0);
 });
 
 test('a file that changed in its acknowledged half, with the same size and time, is never spliced', async ({ scratch, server, proxied, visit }) => {
