@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hoist_protocol::{
-    Checksum, ChecksumRun, ChecksumsFrom, ErrorBody, GoneUpload, ListResponse, Millis, Receipt,
-    Unfinished, UploadId, UploadStatus,
+    Checksum, ChecksumRun, ChecksumsFrom, ErrorBody, GoneUpload, Kind, ListResponse, Millis,
+    Receipt, Unfinished, UploadId, UploadStatus,
 };
 
 use crate::{
@@ -161,7 +161,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`StoreError::NotFound`] if there is none of this owner, or it lies no more where it was put.
+    /// [`StoreError::NotFound`] if there is none of this owner, it is a folder, or it lies no more
+    /// where it was put.
     pub async fn read(
         &self,
         _now: Millis,
@@ -170,7 +171,7 @@ impl Store {
     ) -> Result<FileReader, StoreError> {
         self.shared.check_open()?;
         let row = self.shared.row(party, id).await?;
-        if row.state != RowState::Finished {
+        if row.state != RowState::Finished || row.kind == Kind::Directory {
             return Err(StoreError::NotFound);
         }
         let file = self.shared.open_file(&row).await?;
