@@ -13,7 +13,7 @@ use axum::{
 };
 use bytes::Bytes;
 use futures_util::stream;
-use hoist_protocol::{ByteRange, ErrorCode, Kind, Receipt};
+use hoist_protocol::{ByteRange, ErrorCode, Receipt};
 use hoist_store::FileReader;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
@@ -37,12 +37,6 @@ pub(crate) async fn download(
     let id = parse_id(path.ok().map(|Path((id, _))| id).as_deref())?;
     let file = core.store.read(core.now(), &access.party, id).await?;
     let receipt = file.receipt();
-    if receipt.kind == Kind::Directory {
-        return Err(ApiError::new(
-            ErrorCode::NotSupported,
-            "A folder cannot be downloaded",
-        ));
-    }
     let mut headers = file_headers(receipt)?;
     let etag = headers.get(header::ETAG).cloned();
     if is_known(request.headers(), etag.as_ref()) {

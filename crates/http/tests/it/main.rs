@@ -1,0 +1,23 @@
+//! The router from outside: one file per call, and a few over real sockets.
+
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing
+)] // small numbers; a test that panics has failed
+
+mod cancel;
+mod create;
+mod download;
+mod errors;
+mod form;
+mod limits;
+mod list;
+mod memory;
+mod origin;
+mod pack;
+mod sockets;
+mod status;
+mod support;
+mod visitors;

@@ -1,0 +1,350 @@
+//! What only a real connection does: breaks, stalls, arrives in pieces, ends.
+
+use std::{future::Future, net::SocketAddr, time::Duration};
+
+use hoist_axum::{HttpConfig, ServeConfig, serve};
+use hoist_protocol::{
+    ByteRange, ChunkLayout, ChunkResult, ErrorBody, ErrorCode, PackResponse, UploadId,
+};
+use hoist_store::StoreConfig;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    sync::oneshot,
+    task::JoinHandle,
+    time::{Instant, timeout},
+};
+
+use crate::support::{C, Server, bytes, chunk, pack};
+
+/// Longer than anything here takes; a test that reaches it has failed.
+const LONG: Duration = Duration::from_secs(20);
+
+struct Running {
+    server: Server,
+    addr: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    serving: JoinHandle<()>,
+}
+
+async fn start(http: HttpConfig, config: ServeConfig) -> Running {
+    let server = Server::with(http, StoreConfig::default());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel();
+    let router = server.router.clone();
+    let serving = tokio::spawn(async move {
+        let stopped = async { drop(stopped.await) };
+        serve(listener, router, config, stopped).await.unwrap();
+    });
+    Running {
+        server,
+        addr,
+        stop: Some(stop),
+        serving,
+    }
+}
+
+async fn start_default() -> Running {
+    start(HttpConfig::default(), ServeConfig::default()).await
+}
+
+impl Running {
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.addr).await.unwrap()
+    }
+
+    /// Sends the head of a pack and the first `sent` bytes of its body.
+    async fn begin_pack(&self, body: &[u8], sent: usize) -> TcpStream {
+        let mut stream = self.connect().await;
+        let head = format!(
+            "POST /hoist/packs HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n\r\n",
+            self.addr,
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(&body[..sent]).await.unwrap();
+        stream
+    }
+
+    /// Waits until the store has taken so many bytes.
+    async fn taken(&self, bytes: u64) {
+        let taken = async || self.server.store.received_bytes() >= bytes;
+        until("the bytes are taken", taken).await;
+    }
+
+    /// A file of two chunks that was created, and its content.
+    async fn two_chunks(&self) -> (UploadId, ChunkLayout, Vec<u8>) {
+        let id = self.server.create("a", 2 * C).await.id;
+        (id, ChunkLayout::new(2 * C, C).unwrap(), bytes(2 * C))
+    }
+}
+
+/// Asks again until it is so.
+async fn until<F: Future<Output = bool>>(what: &str, mut is_so: impl FnMut() -> F) {
+    let asking = async {
+        while !is_so().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    assert!(timeout(LONG, asking).await.is_ok(), "not in time: {what}");
+}
+
+/// Reads one answer: its status and its body, as long as its head says.
+async fn answer(stream: &mut TcpStream) -> (u16, String, Vec<u8>) {
+    let reading = async {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        let head = String::from_utf8(head).unwrap();
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: "))
+            .unwrap();
+        let mut body = vec![0; length.parse().unwrap()];
+        stream.read_exact(&mut body).await.unwrap();
+        (head[9..12].parse().unwrap(), head, body)
+    };
+    timeout(LONG, reading).await.expect("an answer")
+}
+
+fn code(body: &[u8]) -> ErrorCode {
+    serde_json::from_slice::<ErrorBody>(body).unwrap().code
+}
+
+/// Reads until the other side closes or resets.
+async fn closed(stream: &mut TcpStream) {
+    let mut rest = Vec::new();
+    let reading = stream.read_to_end(&mut rest);
+    assert!(timeout(LONG, reading).await.is_ok(), "it stays open");
+}
+
+#[tokio::test]
+async fn a_cut_in_mid_body_keeps_every_whole_chunk_and_leaves_no_lease() {
+    let running = start_default().await;
+    let (id, layout, content) = running.two_chunks().await;
+    let chunks = [
+        chunk(id, layout, 0, &content),
+        chunk(id, layout, 1, &content),
+    ];
+    let body = pack("one", 0, &chunks);
+    let stream = running.begin_pack(&body, body.len() - 10).await;
+    running.taken(2 * C - 10).await;
+    drop(stream);
+    let server = &running.server;
+    until("the whole chunk is acknowledged", async || {
+        server.received(id).await == [ByteRange::new(0, C)]
+    })
+    .await;
+    // Another page, which may not evict: the torn chunk must be free by itself.
+    until("the torn chunk is free", async || {
+        let request = crate::support::post("/packs", pack("two", 0, &chunks[1..]));
+        let response: PackResponse = server.send(request).await.json();
+        match &response.results[0] {
+            ChunkResult::Acknowledged => true,
+            ChunkResult::Refused(body) => {
+                assert_eq!(body.code, ErrorCode::InFlight);
+                false
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_higher_attempt_gets_past_a_black_hole_at_once_and_another_page_waits() {
+    let running = start_default().await;
+    let (id, layout, content) = running.two_chunks().await;
+    let first = [chunk(id, layout, 0, &content)];
+    let body = pack("one", 0, &first);
+    let began = Instant::now();
+    let hole = running.begin_pack(&body, body.len() - 10).await;
+    running.taken(C - 10).await;
+    for (sender, attempt, is_acknowledged) in
+        [("two", 7, false), ("one", 0, false), ("one", 1, true)]
+    {
+        let body = pack(sender, attempt, &first);
+        let mut stream = running.begin_pack(&body, body.len()).await;
+        let (status, _, body) = answer(&mut stream).await;
+        assert_eq!(status, 200);
+        let response: PackResponse = serde_json::from_slice(&body).unwrap();
+        assert_eq!(
+            response.results[0] == ChunkResult::Acknowledged,
+            is_acknowledged,
+            "{sender} {attempt} {response:?}"
+        );
+    }
+    // Far below the 30 seconds after which the hole itself is given up.
+    assert!(began.elapsed() < Duration::from_secs(15));
+    drop(hole);
+    assert_eq!(running.server.received(id).await, [ByteRange::new(0, C)]);
+}
+
+#[tokio::test]
+async fn a_body_that_stands_still_is_answered_and_ended() {
+    let http = HttpConfig {
+        body_idle_ms: 100,
+        ..HttpConfig::default()
+    };
+    let running = start(http, ServeConfig::default()).await;
+    let (id, layout, content) = running.two_chunks().await;
+    let chunks = [
+        chunk(id, layout, 0, &content),
+        chunk(id, layout, 1, &content),
+    ];
+    let body = pack("one", 0, &chunks);
+    let mut stream = running.begin_pack(&body, body.len() - 10).await;
+    let (status, head, body) = answer(&mut stream).await;
+    assert_eq!((status, code(&body)), (503, ErrorCode::Unavailable));
+    assert!(head.contains("\r\nretry-after: "), "{head}");
+    closed(&mut stream).await;
+    assert_eq!(running.server.received(id).await, [ByteRange::new(0, C)]);
+}
+
+#[tokio::test]
+async fn an_early_refusal_can_be_read_by_who_sends_all_first() {
+    let running = start_default().await;
+    let mut stream = running.connect().await;
+    let size = 40 << 20; // more than a pack may be, and than any socket buffers
+    let head = format!(
+        "POST /hoist/uploads HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n\r\n",
+        running.addr,
+        20 << 20
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    for _ in 0..20 {
+        stream.write_all(&vec![b' '; 1 << 20]).await.unwrap();
+    }
+    let (status, _, body) = answer(&mut stream).await;
+    assert_eq!((status, code(&body)), (413, ErrorCode::TooLarge));
+    // The rest was read, so the connection goes on.
+    stream
+        .write_all(b"GET /hoist/limits HTTP/1.1\r\nHost: x\r\n\r\n")
+        .await
+        .unwrap();
+    assert_eq!(answer(&mut stream).await.0, 200);
+
+    // Beyond the bound it is cut, so nobody can make the server read for ever.
+    let head = format!(
+        "POST /hoist/packs HTTP/1.1\r\nHost: {}\r\nContent-Length: {size}\r\n\r\n",
+        running.addr
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut sent = 0;
+    while sent < size && stream.write_all(&vec![b' '; 1 << 20]).await.is_ok() {
+        sent += 1 << 20;
+    }
+    closed(&mut stream).await;
+}
+
+#[tokio::test]
+async fn who_asks_first_need_not_send_what_is_refused() {
+    let running = start_default().await;
+    let mut stream = running.connect().await;
+    let head = format!(
+        "POST /hoist/packs HTTP/1.1\r\nHost: {}\r\nExpect: 100-continue\r\nContent-Length: {}\r\n\r\n",
+        running.addr,
+        40 << 20
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let (status, _, body) = answer(&mut stream).await;
+    assert_eq!((status, code(&body)), (413, ErrorCode::TooLarge));
+}
+
+#[tokio::test]
+async fn half_a_head_and_an_idle_connection_are_closed() {
+    let config = ServeConfig {
+        header_timeout_ms: 100,
+        ..ServeConfig::default()
+    };
+    let running = start(HttpConfig::default(), config).await;
+    let mut half = running.connect().await;
+    half.write_all(b"GET /hoist/limits HTTP/1.1\r\nHost")
+        .await
+        .unwrap();
+    closed(&mut half).await;
+    let mut idle = running.connect().await;
+    idle.write_all(b"GET /hoist/limits HTTP/1.1\r\nHost: x\r\n\r\n")
+        .await
+        .unwrap();
+    assert_eq!(answer(&mut idle).await.0, 200);
+    closed(&mut idle).await;
+}
+
+#[tokio::test]
+async fn a_connection_that_never_speaks_is_closed() {
+    let config = ServeConfig {
+        idle_timeout_ms: 100,
+        ..ServeConfig::default()
+    };
+    let running = start(HttpConfig::default(), config).await;
+    closed(&mut running.connect().await).await;
+}
+
+#[tokio::test]
+async fn stopping_keeps_the_current_chunk_and_answers_the_pack() {
+    let mut running = start_default().await;
+    let (id, layout, content) = running.two_chunks().await;
+    let chunks = [
+        chunk(id, layout, 0, &content),
+        chunk(id, layout, 1, &content),
+    ];
+    let body = pack("one", 0, &chunks);
+    let end_of_first = body.len() - C as usize;
+    let mut stream = running.begin_pack(&body, end_of_first - 10).await;
+    running.taken(C - 10).await;
+    running.stop.take().unwrap().send(()).unwrap();
+    // Nobody new gets in.
+    let addr = running.addr;
+    until("the port is closed", async || {
+        TcpStream::connect(addr).await.is_err()
+    })
+    .await;
+    stream.write_all(&body[end_of_first - 10..]).await.unwrap();
+    let (status, _, body) = answer(&mut stream).await;
+    assert_eq!((status, code(&body)), (503, ErrorCode::Unavailable));
+    timeout(LONG, running.serving).await.unwrap().unwrap();
+    assert_eq!(running.server.received(id).await, [ByteRange::new(0, C)]);
+}
+
+#[tokio::test]
+async fn stopping_does_not_wait_for_ever() {
+    let config = ServeConfig {
+        shutdown_ms: 100,
+        ..ServeConfig::default()
+    };
+    let mut running = start(HttpConfig::default(), config).await;
+    let (id, layout, content) = running.two_chunks().await;
+    let body = pack("one", 0, &[chunk(id, layout, 0, &content)]);
+    let mut stream = running.begin_pack(&body, body.len() - 10).await;
+    running.taken(C - 10).await;
+    running.stop.take().unwrap().send(()).unwrap();
+    timeout(LONG, running.serving).await.unwrap().unwrap();
+    closed(&mut stream).await;
+    assert!(running.server.received(id).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_cut_form_leaves_no_upload_behind() {
+    let running = start_default().await;
+    let mut stream = running.connect().await;
+    let head = format!(
+        "POST /hoist/form HTTP/1.1\r\nHost: {}\r\nContent-Length: 1000000\r\n\
+         Content-Type: multipart/form-data; boundary=B\r\n\r\n\
+         --B\r\nContent-Disposition: form-data; name=\"f\"; filename=\"a\"\r\n\r\n",
+        running.addr
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&vec![7; 500_000]).await.unwrap();
+    running.taken(400_000).await;
+    let counts = async || {
+        let list = running.server.get("/uploads").await;
+        list.json::<hoist_protocol::ListResponse>()
+            .counts
+            .unfinished
+    };
+    assert_eq!(counts().await, 1);
+    drop(stream);
+    until("the upload is taken back", async || counts().await == 0).await;
+}
