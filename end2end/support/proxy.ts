@@ -5,9 +5,11 @@ import { Random } from './random.js';
  * What happens to a connection in the middle of a body.
  *
  * - `cut`: it is reset.
- * - `stall`: nothing is taken from the browser any more; every second one goes on after a while, the
- *   others never do.
- * - `blackHole`: everything is taken and nothing is passed on, and the server is not told either.
+ * - `stall`: nothing is taken from the browser any more; most go on after a while.
+ * - `blackHole`: everything is taken and nothing is passed on, and the server is not told either;
+ *   most connections are reset after a while, as by a router that has forgotten them.
+ *
+ * One stall and one black hole in five never end, so that somebody has to give up waiting.
  */
 export type Fault = 'cut' | 'stall' | 'blackHole';
 
@@ -66,9 +68,9 @@ export class FaultyProxy {
     const random = new Random(seed);
     const faults = random.shuffled<Fault>((['cut', 'stall', 'blackHole'] as const).flatMap((fault) => Array<Fault>(each).fill(fault)));
     const share = bytes / faults.length;
-    let stalls = 0;
+    const before = { cut: 0, stall: 0, blackHole: 0 };
     for (const [i, fault] of faults.entries()) {
-      const lasts = fault === 'stall' && stalls++ % 2 === 0 ? random.between(300, 3000) : undefined;
+      const lasts = before[fault]++ % 5 === 0 ? undefined : random.between(300, 3000);
       this.plan.push({ at: Math.floor((i + random.next()) * share), fault, lasts });
     }
   }
@@ -145,7 +147,7 @@ export class FaultyProxy {
       const { fault, lasts } = this.plan.shift()!;
       this.struck[fault] += 1;
       // A stall that ends loses nothing.
-      if (lasts === undefined) lose();
+      if (fault !== 'stall' || lasts === undefined) lose();
       switch (fault) {
         case 'cut':
           browser.resetAndDestroy();
@@ -163,6 +165,7 @@ export class FaultyProxy {
           break;
         case 'blackHole':
           deaf = true;
+          if (lasts !== undefined) setTimeout(() => browser.resetAndDestroy(), lasts);
           break;
       }
     };
