@@ -20,20 +20,20 @@ pub fn bytes(bytes: u64) -> String {
             format!("{bytes} bytes")
         };
     }
-    // In tenths, rounded, without a float.
+    // Without a float, and rounded once: from three digits on to whole units, below to tenths.
+    let rounded = |step: u64| bytes.saturating_add(step / 2) / step;
     let mut unit = 0;
-    let mut divisor: u64 = 100;
-    while bytes.saturating_add(divisor / 2) / divisor >= 10_000 && unit + 1 < UNITS.len() {
+    let mut size: u64 = 1000;
+    while rounded(size) >= 1000 && unit + 1 < UNITS.len() {
         unit += 1;
-        divisor = divisor.saturating_mul(1000);
+        size = size.saturating_mul(1000);
     }
-    let tenths = bytes.saturating_add(divisor / 2) / divisor;
     let name = UNITS.get(unit).copied().unwrap_or("EB");
-    if tenths >= 1000 || tenths.is_multiple_of(10) {
-        format!(
-            "{} {name}",
-            (tenths + if tenths >= 1000 { 5 } else { 0 }) / 10
-        )
+    let tenths = rounded(size / 10);
+    if tenths >= 1000 {
+        format!("{} {name}", rounded(size))
+    } else if tenths.is_multiple_of(10) {
+        format!("{} {name}", tenths / 10)
     } else {
         format!("{}.{} {name}", tenths / 10, tenths % 10)
     }
