@@ -159,6 +159,17 @@ async fn send_until_dead(bench: &Bench, all: &[u8]) -> Vec<u32> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_step_is_the_last_no_acknowledged_chunk_is_lost_and_the_upload_goes_on() {
+    cut_at_every_step(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_that_somebody_took_while_the_server_was_down_is_not_replaced() {
+    cut_at_every_step(true).await;
+}
+
+/// Cuts one upload at each of its steps in turn; `intrudes` puts a file by hand where it was to lie,
+/// if it does not lie there yet.
+async fn cut_at_every_step(intrudes: bool) {
     let all = bytes(3 * CHUNK + 100, 1);
     let (mut died, mut steps) = (0, 0);
     loop {
@@ -177,6 +188,12 @@ async fn whatever_step_is_the_last_no_acknowledged_chunk_is_lost_and_the_upload_
         let acknowledged = send_until_dead(&dying, &all).await;
         let is_dead = left.has_blown();
         drop(dying);
+        let (mut place, mut files) = (folder.path().join("files/d/a.bin"), 1);
+        if intrudes && !place.exists() {
+            std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+            std::fs::write(&place, "by hand").unwrap();
+            (place, files) = (folder.path().join("files/d/a (2).bin"), 2);
+        }
 
         let bench = Bench::over(&folder, Arc::new(RealDisk::open(folder.path()).unwrap()))
             .await
@@ -213,15 +230,16 @@ async fn whatever_step_is_the_last_no_acknowledged_chunk_is_lost_and_the_upload_
             }
             other => panic!("died at step {steps}: {other:?}"),
         }
-        assert_eq!(
-            walk(&folder.path().join("files")).len(),
-            1,
-            "died at step {steps}: one file"
-        );
+        let found = walk(&folder.path().join("files")).len();
+        assert_eq!(found, files, "died at step {steps}");
         assert!(
-            std::fs::read(folder.path().join("files/d/a.bin")).unwrap() == all,
+            std::fs::read(&place).unwrap() == all,
             "died at step {steps}"
         );
+        if files == 2 {
+            let first = folder.path().join("files/d/a.bin");
+            assert_eq!(std::fs::read(first).unwrap(), b"by hand");
+        }
         // What the dead one left beside is gone after the next start.
         drop(bench);
         let _again = Bench::over(&folder, Arc::new(RealDisk::open(folder.path()).unwrap()))

@@ -6,7 +6,10 @@ use super::{
     conformance,
     support::{Bench, CHUNK, NOW, bytes, file, hash},
 };
-use crate::{ListQuery, StoreError};
+use crate::{
+    ListQuery, StoreError,
+    catalog::{Command, Outcome},
+};
 
 conformance! {
     async fn the_unmodified_file_is_present_and_a_changed_one_is_kept_beside_it(bench: Bench) {
@@ -120,13 +123,22 @@ conformance! {
         let over = crate::SweepReport { expired: 0, deleted: 1 };
         assert_eq!(bench.store.sweep(NOW.plus(29_999)).await.unwrap(), crate::SweepReport::default());
         assert_eq!(bench.store.sweep(NOW.plus(30_000)).await.unwrap(), over);
-        for late in [NOW.plus(30_000), NOW] {
-            let late = bench.store.restore(late, &bench.party, &[id]).await.unwrap();
-            assert!(matches!(&late[0], DeleteResult::Refused(_)));
-        }
         let late = bench.store.restore(NOW.plus(30_000), &bench.party, &[id]).await.unwrap();
         assert!(matches!(&late[0], DeleteResult::Refused(error) if error.code == ErrorCode::NotFound));
         assert_eq!(bench.upload(file("a", 5), b"again").await.stored_as, "a", "its name is free again");
+    }
+
+    async fn a_file_whose_removal_has_begun_is_not_taken_back(bench: Bench) {
+        let catalog = &bench.store.shared.catalog;
+        let id = bench.upload(file("a", 5), b"hello").await.id;
+        bench.store.delete(NOW, &bench.party, &[id]).await.unwrap();
+        let doom = |now| Command::Doom { id, now };
+        // Not before its time; and then not even by somebody whose clock is behind.
+        assert!(matches!(catalog.apply(doom(NOW.0 + 29_999)).await.unwrap(), Outcome::NotDone));
+        assert!(matches!(catalog.apply(doom(NOW.0 + 30_000)).await.unwrap(), Outcome::Done));
+        let unhide = Command::Unhide { id, now: NOW.0 };
+        assert!(matches!(catalog.apply(unhide).await.unwrap(), Outcome::NotDone));
+        assert_eq!(bench.store.sweep(NOW).await.unwrap().deleted, 1, "the next sweep ends it");
     }
 
     async fn the_sweeper_takes_what_nobody_sends_to_and_never_a_finished_file(bench: Bench) {

@@ -212,6 +212,65 @@ async fn a_lease_passes_on_only_when_the_old_write_has_returned() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_piece_of_a_torn_chunk_does_not_land_in_the_one_sent_again() {
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let gate = Arc::default();
+    let disk = SlowDisk {
+        real: RealDisk::open(folder.path()).unwrap(),
+        gate: Arc::clone(&gate),
+    };
+    let bench = Bench::over(&folder, Arc::new(disk)).await.unwrap();
+    // A chunk of several pieces, of which the first is on its way when the client goes.
+    let all = bytes(1 << 20, 7);
+    let new = hoist_protocol::NewFile {
+        chunk_size: Some(1 << 20),
+        ..file("a", 1 << 20)
+    };
+    let id = bench.needed(new).await.id;
+    let claim = hoist_protocol::PackChunk {
+        upload: id,
+        index: 0,
+        length: 1 << 20,
+        checksum: None,
+        last: false,
+    };
+    let (reached_send, reached) = mpsc::channel();
+    let (go_on, go_on_recv) = mpsc::channel();
+    *gate.lock().unwrap() = Some((reached_send, go_on_recv));
+    let mut old = bench
+        .store
+        .write_chunk(NOW, &bench.party, &sender("page"), 0, &claim)
+        .await
+        .unwrap();
+    old.write(NOW, bytes(300_000, 99).into()).await.unwrap();
+    tokio::task::spawn_blocking(move || reached.recv().unwrap())
+        .await
+        .unwrap();
+    drop(old);
+
+    let (store, party, part) = (bench.store.clone(), bench.party.clone(), all.clone());
+    let new = tokio::spawn(async move {
+        let mut writer = store
+            .write_chunk(NOW, &party, &sender("page"), 1, &claim)
+            .await?;
+        writer.write(NOW, part.into()).await?;
+        writer.finish(NOW).await
+    });
+    let active = bench.store.shared.remembered(id).unwrap();
+    loop {
+        match active.lease_of(0) {
+            Some((1, true)) => break,
+            Some((1, false)) => tokio::task::yield_now().await,
+            other => panic!("the lease passed on while the old write ran: {other:?}"),
+        }
+    }
+    go_on.send(()).unwrap();
+    let receipt = new.await.unwrap().unwrap().receipt.unwrap();
+    assert_eq!(receipt.hash.unwrap().to_string(), hash(&all));
+    assert!(bench.content(id).await == all);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cancelled_upload_leaves_nothing_even_if_a_write_was_running() {
     let folder = Arc::new(tempfile::tempdir().unwrap());
     let gate = Arc::default();
