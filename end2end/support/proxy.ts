@@ -9,7 +9,7 @@ import { Random } from './random.js';
  * - `blackHole`: everything is taken and nothing is passed on, and the server is not told either;
  *   most connections are reset after a while, as by a router that has forgotten them.
  *
- * One stall and one black hole in five never end, so that somebody has to give up waiting.
+ * One stall and one black hole in ten never end, so that somebody has to give up waiting.
  */
 export type Fault = 'cut' | 'stall' | 'blackHole';
 
@@ -70,7 +70,7 @@ export class FaultyProxy {
     const share = bytes / faults.length;
     const before = { cut: 0, stall: 0, blackHole: 0 };
     for (const [i, fault] of faults.entries()) {
-      const lasts = before[fault]++ % 5 === 0 ? undefined : random.between(300, 3000);
+      const lasts = before[fault]++ % 10 === 0 ? undefined : random.between(300, 3000);
       this.plan.push({ at: Math.floor((i + random.next()) * share), fault, lasts });
     }
   }
