@@ -72,10 +72,13 @@ pub use owner::{Owner, Party};
 pub use range::RangeWriter;
 pub use read::{FileReader, ListQuery};
 
-use catalog::{MemoryCatalog, SqliteCatalog};
+use catalog::{Catalog, MemoryCatalog, SqliteCatalog};
 use disk::{DiskBackend, RealDisk};
 use memory::MemoryBackend;
 use store::{Shared, io_error};
+
+/// The catalog's file in the data folder.
+const CATALOG: &str = "catalog.db";
 
 /// What a store is told when it opens. Sizes are bytes, spans milliseconds.
 #[derive(Clone, Debug)]
@@ -163,23 +166,18 @@ impl Store {
     pub async fn open(folder: &Path, config: StoreConfig, now: Millis) -> Result<Self, StoreError> {
         let lock = lock_folder(folder)?;
         let disk = Arc::new(RealDisk::open(folder).map_err(io_error("opening the data folder"))?);
-        Self::open_on(folder, disk, Some(lock), config, now).await
+        let catalog = SqliteCatalog::open(&folder.join(CATALOG)).await?;
+        Self::open_on(Box::new(catalog), disk, Some(lock), config, now).await
     }
 
     async fn open_on(
-        folder: &Path,
+        catalog: Box<dyn Catalog>,
         disk: Arc<dyn disk::Disk>,
         lock: Option<std::fs::File>,
         config: StoreConfig,
         now: Millis,
     ) -> Result<Self, StoreError> {
-        let catalog = SqliteCatalog::open(&folder.join("catalog.db")).await?;
-        let shared = Shared::new(
-            Box::new(catalog),
-            Arc::new(DiskBackend::new(disk)),
-            config,
-            lock,
-        );
+        let shared = Shared::new(catalog, Arc::new(DiskBackend::new(disk)), config, lock);
         let store = Self {
             shared: Arc::new(shared),
         };

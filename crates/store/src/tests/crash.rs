@@ -9,14 +9,15 @@ use std::{
     },
 };
 
-use hoist_protocol::UploadStatus;
+use hoist_protocol::{ListCounts, UploadId, UploadStatus};
 
 use super::{
     names::walk,
     support::{Bench, CHUNK, NOW, bytes, config, file, hash},
 };
 use crate::{
-    Owner, Party, Store,
+    CATALOG, Owner, Party, Store, StoreError,
+    catalog::{After, Answer, Catalog, Command, Outcome, Row, SqliteCatalog, Usage},
     disk::{Disk, DiskFile, Open, RealDisk},
 };
 
@@ -136,6 +137,43 @@ impl DiskFile for DyingFile {
     }
 }
 
+/// The catalog of the same process: its changes are steps, too, and end with those of the disk.
+#[derive(Debug)]
+struct DyingCatalog(SqliteCatalog, Arc<Fuse>);
+
+impl Catalog for DyingCatalog {
+    fn apply(&self, command: Command) -> Answer<'_, Outcome> {
+        match step(&self.1) {
+            Ok(()) => self.0.apply(command),
+            Err(_) => Box::pin(async { Err(StoreError::Unavailable) }),
+        }
+    }
+    fn get(&self, ids: Vec<UploadId>) -> Answer<'_, Vec<Row>> {
+        self.0.get(ids)
+    }
+    fn list(&self, owner: Owner, after: Option<After>, limit: u32) -> Answer<'_, Vec<Row>> {
+        self.0.list(owner, after, limit)
+    }
+    fn counts(&self, owner: Owner) -> Answer<'_, ListCounts> {
+        self.0.counts(owner)
+    }
+    fn usage(&self, owner: Option<Owner>, since: u64) -> Answer<'_, Usage> {
+        self.0.usage(owner, since)
+    }
+    fn expired(&self, now: u64, limit: u32) -> Answer<'_, Vec<Row>> {
+        self.0.expired(now, limit)
+    }
+    fn publishing(&self) -> Answer<'_, Vec<Row>> {
+        self.0.publishing()
+    }
+    fn transactions(&self) -> u64 {
+        self.0.transactions()
+    }
+    fn close(&self) -> Answer<'_, ()> {
+        self.0.close()
+    }
+}
+
 /// Sends all chunks of a file until the disk dies; returns those that were acknowledged.
 async fn send_until_dead(bench: &Bench, all: &[u8]) -> Vec<u32> {
     let Ok(answers) = bench
@@ -176,15 +214,15 @@ async fn cut_at_every_step(intrudes: bool) {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let left = Fuse::new(steps, None);
         let real = RealDisk::open(folder.path()).unwrap();
-        let dying = Bench::over(
-            &folder,
-            Arc::new(DyingDisk {
-                real,
-                left: Arc::clone(&left),
-            }),
-        )
-        .await
-        .unwrap();
+        let catalog = SqliteCatalog::open(&folder.path().join(CATALOG)).await;
+        let catalog = DyingCatalog(catalog.unwrap(), Arc::clone(&left));
+        let disk = DyingDisk {
+            real,
+            left: Arc::clone(&left),
+        };
+        let dying = Bench::over_both(&folder, Box::new(catalog), Arc::new(disk))
+            .await
+            .unwrap();
         let acknowledged = send_until_dead(&dying, &all).await;
         let is_dead = left.has_blown();
         drop(dying);
@@ -254,7 +292,7 @@ async fn cut_at_every_step(intrudes: bool) {
         steps += 1;
     }
     assert!(
-        died >= 12,
+        died >= 16,
         "an upload is at least so many steps, and {died} were cut"
     );
 }
@@ -278,7 +316,7 @@ async fn a_disk_that_is_full_for_a_moment_at_any_step_costs_nothing_acknowledged
             receipt = loop {
                 match bench.send(id, &all, index).await {
                     Ok(answer) => break answer.receipt,
-                    Err(crate::StoreError::StorageFull) => refused += 1,
+                    Err(StoreError::StorageFull) => refused += 1,
                     Err(error) => panic!("step {steps}: {error:?}"),
                 }
                 assert_eq!(refused, 1, "step {steps}");

@@ -7,7 +7,11 @@ use hoist_protocol::{
     UploadId, UploadStatus, chunk_checksum,
 };
 
-use crate::{ChunkAnswer, Owner, Party, Store, StoreConfig, StoreError, disk::Disk};
+use crate::{
+    CATALOG, ChunkAnswer, Owner, Party, Store, StoreConfig, StoreError,
+    catalog::{Catalog, SqliteCatalog},
+    disk::Disk,
+};
 
 pub(crate) const CHUNK: u64 = MIN_CHUNK_SIZE;
 pub(crate) const NOW: Millis = Millis(1_700_000_000_000);
@@ -84,7 +88,17 @@ impl Bench {
         folder: &Arc<tempfile::TempDir>,
         disk: Arc<dyn Disk>,
     ) -> Result<Self, StoreError> {
-        let store = Store::open_on(folder.path(), disk, None, config(), NOW).await?;
+        let catalog = SqliteCatalog::open(&folder.path().join(CATALOG)).await?;
+        Self::over_both(folder, Box::new(catalog), disk).await
+    }
+
+    /// A store over this catalog, too.
+    pub(crate) async fn over_both(
+        folder: &Arc<tempfile::TempDir>,
+        catalog: Box<dyn Catalog>,
+        disk: Arc<dyn Disk>,
+    ) -> Result<Self, StoreError> {
+        let store = Store::open_on(catalog, disk, None, config(), NOW).await?;
         Ok(Self {
             store,
             party: Party::known(Owner::shared()),
