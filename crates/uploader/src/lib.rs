@@ -29,7 +29,6 @@ mod erase;
 mod few;
 mod format;
 mod hash;
-pub mod json;
 mod options;
 mod pick;
 mod shared;
