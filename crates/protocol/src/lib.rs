@@ -26,7 +26,6 @@
 mod checksum;
 mod chunk_set;
 mod error;
-mod flat;
 mod id;
 mod layout;
 mod limits;

@@ -76,11 +76,7 @@ pub struct CreateResponse {
 
 /// The answer to one file of a create.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(
-    tag = "answer",
-    rename_all = "snake_case",
-    try_from = "crate::flat::Answer"
-)]
+#[serde(tag = "answer", rename_all = "snake_case")]
 pub enum CreateAnswer {
     /// Bytes are needed: all, or those an earlier upload of this file has not received.
     Needed(Needed),
@@ -172,11 +168,7 @@ pub struct StatusResponse {
 
 /// How one upload stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(
-    tag = "status",
-    rename_all = "snake_case",
-    try_from = "crate::flat::Status"
-)]
+#[serde(tag = "status", rename_all = "snake_case")]
 pub enum UploadStatus {
     /// It waits for bytes.
     Unfinished(Unfinished),
@@ -281,11 +273,7 @@ pub struct PackResponse {
 
 /// What became of one chunk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(
-    tag = "result",
-    rename_all = "snake_case",
-    try_from = "crate::flat::Outcome"
-)]
+#[serde(tag = "result", rename_all = "snake_case")]
 pub enum ChunkResult {
     /// It is acknowledged: stored now, or found equal to what was stored before.
     Acknowledged,
@@ -309,11 +297,7 @@ pub struct DeleteResponse {
 
 /// What became of one delete or restore.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(
-    tag = "result",
-    rename_all = "snake_case",
-    try_from = "crate::flat::Outcome"
-)]
+#[serde(tag = "result", rename_all = "snake_case")]
 pub enum DeleteResult {
     /// It is not there any more; also said of what never was, or was never this visitor's.
     Deleted,
