@@ -3,14 +3,48 @@
 //! Chunks do not travel this way: a server function loses status codes, copies bytes through wasm
 //! and gives no progress.
 
+use bytes::Bytes;
+use hoist_leptos::json::{self, Malformed};
 use hoist_protocol::{
     DeleteResult, ErrorBody, ErrorCode, ListCounts, ListResponse, Receipt, UploadId,
 };
 use leptos::{
     prelude::*,
-    server_fn::codec::{Json, JsonEncoding},
+    server_fn::{ContentType, Decodes, Encodes, Format, FormatType, codec::Post},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+/// JSON, read as the answers of the protocol are read: `server_fn`'s own would bring a second reader
+/// into the wasm.
+#[derive(Debug)]
+pub struct JsonEncoding;
+
+/// JSON both ways.
+pub(crate) type Json = Post<JsonEncoding>;
+
+impl ContentType for JsonEncoding {
+    const CONTENT_TYPE: &'static str = "application/json";
+}
+
+impl FormatType for JsonEncoding {
+    const FORMAT_TYPE: Format = Format::Text;
+}
+
+impl<T: Serialize> Encodes<T> for JsonEncoding {
+    type Error = serde_json::Error;
+
+    fn encode(value: &T) -> Result<Bytes, Self::Error> {
+        serde_json::to_vec(value).map(Bytes::from)
+    }
+}
+
+impl<T: DeserializeOwned> Decodes<T> for JsonEncoding {
+    type Error = Malformed;
+
+    fn decode(bytes: Bytes) -> Result<T, Malformed> {
+        json::from_slice(&bytes)
+    }
+}
 
 /// Why a server function failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,7 +91,7 @@ impl AppError {
 /// # Errors
 ///
 /// [`AppError`].
-#[server(endpoint = "finished_files", input = Json)]
+#[server(endpoint = "finished_files", input = Json, output = Json)]
 pub async fn finished_files(
     /// `next` of the page before.
     after: Option<String>,
@@ -72,7 +106,7 @@ pub async fn finished_files(
 /// # Errors
 ///
 /// [`AppError`].
-#[server(endpoint = "delete_files", input = Json)]
+#[server(endpoint = "delete_files", input = Json, output = Json)]
 pub async fn delete_files(
     /// Which.
     ids: Vec<UploadId>,
@@ -85,7 +119,7 @@ pub async fn delete_files(
 /// # Errors
 ///
 /// [`AppError`].
-#[server(endpoint = "restore_files", input = Json)]
+#[server(endpoint = "restore_files", input = Json, output = Json)]
 pub async fn restore_files(
     /// Which.
     ids: Vec<UploadId>,
@@ -98,7 +132,7 @@ pub async fn restore_files(
 /// # Errors
 ///
 /// [`AppError`].
-#[server(endpoint = "rename_file", input = Json)]
+#[server(endpoint = "rename_file", input = Json, output = Json)]
 pub async fn rename_file(
     /// Which.
     id: UploadId,
@@ -113,7 +147,7 @@ pub async fn rename_file(
 /// # Errors
 ///
 /// [`AppError`].
-#[server(endpoint = "storage_used", input = Json)]
+#[server(endpoint = "storage_used", input = Json, output = Json)]
 pub async fn storage_used() -> Result<ListCounts, AppError> {
     crate::server::Caller::current()?.storage_used().await
 }

@@ -29,6 +29,7 @@ mod erase;
 mod few;
 mod format;
 mod hash;
+pub mod json;
 mod options;
 mod pick;
 mod shared;

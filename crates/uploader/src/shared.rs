@@ -3,6 +3,8 @@
 use leptos::prelude::SharedValue;
 use serde::{Serialize, de::DeserializeOwned};
 
+use crate::json;
+
 /// Makes a value on the server and reads the same one in the browser while it hydrates, without a
 /// second request and without a resource.
 ///
@@ -23,5 +25,5 @@ where
         made = Some(value);
         json
     });
-    made.unwrap_or_else(|| serde_json::from_slice(json.as_bytes()).unwrap_or_default())
+    made.unwrap_or_else(|| json::from_slice(json.as_bytes()).unwrap_or_default())
 }

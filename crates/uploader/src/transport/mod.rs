@@ -6,6 +6,8 @@ use hoist_engine::Failure;
 use hoist_protocol::ErrorBody;
 use serde::de::DeserializeOwned;
 
+use crate::json;
+
 pub(crate) use xhr::{Call, Payload, beacon, pack_blob, pack_buffer};
 
 /// What came back.
@@ -27,11 +29,11 @@ impl Answer {
             return Err(Failure::NoAnswer);
         }
         if (200..300).contains(&self.status)
-            && let Ok(value) = serde_json::from_slice(self.text.as_bytes())
+            && let Ok(value) = json::from_slice(self.text.as_bytes())
         {
             return Ok(value);
         }
-        if let Ok(mut body) = serde_json::from_slice::<ErrorBody>(self.text.as_bytes()) {
+        if let Ok(mut body) = json::from_slice::<ErrorBody>(self.text.as_bytes()) {
             body.retry_after_ms = body.retry_after_ms.or(self.retry_after_ms());
             return Err(Failure::Refused(body));
         }
