@@ -26,6 +26,7 @@
 mod checksum;
 mod chunk_set;
 mod error;
+mod flat;
 mod id;
 mod layout;
 mod limits;

@@ -76,7 +76,11 @@ pub struct CreateResponse {
 
 /// The answer to one file of a create.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "answer", rename_all = "snake_case")]
+#[serde(
+    tag = "answer",
+    rename_all = "snake_case",
+    try_from = "crate::flat::Answer"
+)]
 pub enum CreateAnswer {
     /// Bytes are needed: all, or those an earlier upload of this file has not received.
     Needed(Needed),
@@ -168,7 +172,11 @@ pub struct StatusResponse {
 
 /// How one upload stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "status", rename_all = "snake_case")]
+#[serde(
+    tag = "status",
+    rename_all = "snake_case",
+    try_from = "crate::flat::Status"
+)]
 pub enum UploadStatus {
     /// It waits for bytes.
     Unfinished(Unfinished),
@@ -273,7 +281,11 @@ pub struct PackResponse {
 
 /// What became of one chunk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "result", rename_all = "snake_case")]
+#[serde(
+    tag = "result",
+    rename_all = "snake_case",
+    try_from = "crate::flat::Outcome"
+)]
 pub enum ChunkResult {
     /// It is acknowledged: stored now, or found equal to what was stored before.
     Acknowledged,
@@ -297,7 +309,11 @@ pub struct DeleteResponse {
 
 /// What became of one delete or restore.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "result", rename_all = "snake_case")]
+#[serde(
+    tag = "result",
+    rename_all = "snake_case",
+    try_from = "crate::flat::Outcome"
+)]
 pub enum DeleteResult {
     /// It is not there any more; also said of what never was, or was never this visitor's.
     Deleted,
