@@ -1,0 +1,86 @@
+//! Pages, protocol and visitors in one router.
+
+use crate::program::Program;
+
+#[test]
+fn the_page_is_served_beside_the_protocol_with_a_policy() {
+    let data = tempfile::tempdir().unwrap();
+    let program = Program::start(data.path(), &["--prefix", "/up/load"]);
+    let body = br#"{"sender":"s","files":[{"name":"waiting.bin","size":5}]}"#;
+    assert_eq!(
+        program.ask("POST", "/up/load/uploads", "", body).status,
+        200
+    );
+    let page = program.ask("GET", "/", "Accept: text/html\r\n", b"");
+    assert_eq!(page.status, 200);
+    let policy = page.header("content-security-policy").unwrap();
+    for part in [
+        "default-src 'self'",
+        "'nonce-",
+        "object-src 'none'",
+        "frame-ancestors 'none'",
+    ] {
+        assert!(policy.contains(part), "{policy}");
+    }
+    assert!(
+        page.body.contains("waiting.bin"),
+        "the first list is in the page"
+    );
+    assert!(page.body.contains("/up/load"), "the page knows the prefix");
+    assert_eq!(page.header("set-cookie"), None);
+    assert_eq!(page.header("cache-control"), Some("no-store"));
+    let api = program.ask("GET", "/up/load/limits", "", b"");
+    assert_eq!(api.header("content-security-policy"), None);
+    assert_eq!(program.ask("GET", "/hoist/limits", "", b"").status, 404);
+}
+
+#[test]
+fn each_browser_sees_its_own() {
+    let data = tempfile::tempdir().unwrap();
+    let mut program = Program::start(data.path(), &["--visitors", "cookie"]);
+    let visit = |program: &Program, cookie: &str| {
+        let headers = format!("Accept: text/html\r\n{cookie}");
+        let page = program.ask("GET", "/", &headers, b"");
+        let set = page.header("set-cookie").unwrap().to_owned();
+        let pair = set.split(';').next().unwrap();
+        (page.body, format!("Cookie: {pair}\r\n"))
+    };
+    let (_, mine) = visit(&program, "");
+    let (_, other) = visit(&program, "");
+    let body = br#"{"sender":"s","files":[{"name":"mine-alone.bin","size":5}]}"#;
+    assert_eq!(
+        program.ask("POST", "/hoist/uploads", &mine, body).status,
+        200
+    );
+    assert!(visit(&program, &mine).0.contains("mine-alone.bin"));
+    assert!(!visit(&program, &other).0.contains("mine-alone.bin"));
+    assert!(!visit(&program, "").0.contains("mine-alone.bin"));
+    assert_eq!(program.ask("GET", "/hoist/uploads", "", b"").status, 403);
+    let forged = "Cookie: hoist_visitor=00\r\n";
+    let answer = program.ask("GET", "/hoist/uploads", forged, b"");
+    assert!(answer.body.contains("visitor_unknown"), "{answer:?}");
+    // The key stays with the folder, so visitors are known after a restart.
+    assert!(program.signal("TERM").success());
+    let again = Program::start(data.path(), &["--visitors", "cookie"]);
+    assert!(visit(&again, &mine).0.contains("mine-alone.bin"));
+}
+
+#[test]
+fn on_loopback_it_answers_to_no_foreign_name() {
+    let data = tempfile::tempdir().unwrap();
+    let program = Program::start(data.path(), &["--host", "files.example"]);
+    for (host, status) in [
+        ("evil.example", 403),
+        ("files.example", 200),
+        ("localhost:3000", 200),
+    ] {
+        // The first of two hosts would be a bad request, so this one asks by hand.
+        use std::io::Write as _;
+        let mut stream = program.connect();
+        let head =
+            format!("GET /hoist/uploads HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        let answer = crate::program::read_answer(stream);
+        assert_eq!(answer.status, status, "{host} {answer:?}");
+    }
+}

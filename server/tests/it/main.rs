@@ -1,0 +1,8 @@
+//! The program as a person starts it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test that panics has failed
+
+mod composition;
+mod demo;
+mod process;
+mod program;

@@ -1,0 +1,163 @@
+//! Starting, stopping and dying.
+
+use std::{io::Write as _, process::Stdio, time::Instant};
+
+use crate::program::{Program, command, read_answer};
+
+/// Creates a file of two chunks of 64 KiB and gives its id.
+fn create(program: &Program) -> String {
+    let body =
+        r#"{"sender":"s","files":[{"name":"a","size":131072,"lastModified":1,"chunkSize":65536}]}"#;
+    let answer = program.ask("POST", "/hoist/uploads", "", body.as_bytes());
+    let (_, rest) = answer.body.split_once(r#""id":""#).unwrap();
+    rest[..32].to_owned()
+}
+
+/// A pack with both chunks.
+fn pack(id: &str) -> Vec<u8> {
+    let chunk = |index| format!(r#"{{"upload":"{id}","index":{index},"length":65536}}"#);
+    let manifest = format!(
+        r#"{{"sender":"s","attempt":0,"chunks":[{},{}]}}"#,
+        chunk(0),
+        chunk(1)
+    );
+    let length = u32::try_from(manifest.len()).unwrap();
+    let mut body = length.to_be_bytes().to_vec();
+    body.extend_from_slice(manifest.as_bytes());
+    body.extend_from_slice(&[7; 65536]);
+    body.extend_from_slice(&[8; 65536]);
+    body
+}
+
+fn status(program: &Program, id: &str) -> String {
+    let body = format!(r#"{{"ids":["{id}"]}}"#);
+    program
+        .ask("POST", "/hoist/uploads/status", "", body.as_bytes())
+        .body
+}
+
+fn received_bytes(program: &Program) -> u64 {
+    let body = program.ask("GET", "/healthz", "", b"").body;
+    let (_, rest) = body.split_once(r#""receivedBytes":"#).unwrap();
+    let digits = rest.split(|letter: char| !letter.is_ascii_digit()).next();
+    digits.unwrap().parse().unwrap()
+}
+
+/// Begins a pack and holds it back in the middle of its second chunk.
+fn begin(program: &Program, body: &[u8]) -> std::net::TcpStream {
+    let mut stream = program.connect();
+    let head = format!(
+        "POST /hoist/packs HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+        program.addr,
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(&body[..body.len() - 10]).unwrap();
+    while received_bytes(program) < 131_062 {
+        std::thread::yield_now();
+    }
+    stream
+}
+
+#[test]
+fn beyond_loopback_it_starts_only_if_it_is_told_to() {
+    let data = tempfile::tempdir().unwrap();
+    let output = command(&["--addr", "0.0.0.0:0", "--data"])
+        .arg(data.path().join("data"))
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(said.contains("--open"), "{said}");
+    assert!(!data.path().join("data").exists(), "nothing was made");
+}
+
+#[test]
+fn a_folder_has_one_server() {
+    let data = tempfile::tempdir().unwrap();
+    let _first = Program::start(data.path(), &[]);
+    let output = command(&["--addr", "127.0.0.1:0", "--data"])
+        .arg(data.path())
+        .stdout(Stdio::piped())
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("in use by another server"), "{said}");
+}
+
+#[test]
+fn it_says_where_it_answers_and_how_it_is_set() {
+    let data = tempfile::tempdir().unwrap();
+    let program = Program::start(data.path(), &["--pack-size", "1MiB"]);
+    let folder = format!("data={}", data.path().display());
+    for part in [
+        &folder,
+        "chunk-size=512KiB",
+        "pack-size=1MiB",
+        "visitors=shared",
+    ] {
+        assert!(program.line.contains(part), "{part}: {}", program.line);
+    }
+}
+
+#[test]
+fn on_a_signal_it_keeps_whole_chunks_answers_and_ends() {
+    for signal in ["TERM", "INT"] {
+        let data = tempfile::tempdir().unwrap();
+        let mut program = Program::start(data.path(), &[]);
+        let id = create(&program);
+        let body = pack(&id);
+        let mut stream = begin(&program, &body);
+        #[allow(clippy::disallowed_methods, reason = "how long a real process takes")]
+        let began = Instant::now();
+        let finishing = std::thread::spawn(move || {
+            // The rest comes while the server is stopping, or just before.
+            stream.write_all(&body[body.len() - 10..]).unwrap();
+            read_answer(stream)
+        });
+        let ended = program.signal(signal);
+        assert!(ended.success(), "{signal} {ended}");
+        assert!(began.elapsed().as_secs() < 5, "{signal}");
+        let answer = finishing.join().unwrap();
+        assert!(matches!(answer.status, 200 | 503), "{answer:?}");
+        let again = Program::start(data.path(), &[]);
+        assert!(
+            status(&again, &id).contains(r#""status":"finished""#),
+            "{signal}"
+        );
+    }
+}
+
+#[test]
+fn a_pack_that_never_ends_does_not_hold_up_the_end() {
+    let data = tempfile::tempdir().unwrap();
+    let mut program = Program::start(data.path(), &[]);
+    let id = create(&program);
+    let _stream = begin(&program, &pack(&id));
+    #[allow(clippy::disallowed_methods, reason = "how long a real process takes")]
+    let began = Instant::now();
+    assert!(program.signal("TERM").success());
+    assert!(began.elapsed().as_secs() < 6);
+    let again = Program::start(data.path(), &[]);
+    assert!(status(&again, &id).contains(r#""received":[[0,65536]]"#));
+}
+
+#[test]
+fn killed_in_mid_pack_it_has_every_acknowledged_chunk_when_it_comes_back() {
+    let data = tempfile::tempdir().unwrap();
+    let mut program = Program::start(data.path(), &[]);
+    let id = create(&program);
+    let body = pack(&id);
+    let _stream = begin(&program, &body);
+    while !status(&program, &id).contains(r#""received":[[0,65536]]"#) {
+        std::thread::yield_now();
+    }
+    program.signal("KILL");
+    let again = Program::start(data.path(), &[]);
+    assert!(status(&again, &id).contains(r#""received":[[0,65536]]"#));
+    let answer = again.ask("POST", "/hoist/packs", "", &body);
+    assert_eq!(answer.status, 200);
+    assert!(answer.body.contains(r#""receipts":[{"#), "{answer:?}");
+}
