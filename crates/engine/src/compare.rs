@@ -5,14 +5,13 @@
 //! acknowledged chunk is compared; before its last missing chunk, all that this page did not send
 //! itself. Reading is far cheaper than sending.
 
-use std::collections::BTreeMap;
-
 use hoist_protocol::{Checksum, ChecksumsFrom, StatusRequest, UploadId, merge_checksums};
 
 use crate::{
     Action, Engine, FileKey,
     file::File,
     queue::candidates,
+    sorted::Sorted,
     transfer::{Need, Purpose, Transfer, Work},
     words,
 };
@@ -30,7 +29,7 @@ const MOST_READING: u32 = 64;
 #[derive(Debug, Default)]
 pub(crate) struct Compare {
     /// Checksums by the server, to be compared.
-    pub(crate) expected: BTreeMap<u32, Checksum>,
+    pub(crate) expected: Sorted<u32, Checksum>,
     /// Whether the next page of them is asked for.
     pub(crate) is_asked: bool,
     /// Chunks that were equal.
@@ -143,7 +142,7 @@ impl Engine {
             return self.on_whole_chunk(key, index, checksum);
         }
         let expected = self
-            .transfer(key, |transfer| transfer.compare.expected.remove(&index))
+            .transfer(key, |transfer| transfer.compare.expected.remove(index))
             .flatten();
         match expected {
             Some(expected) if expected == checksum => {

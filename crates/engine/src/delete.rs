@@ -56,13 +56,10 @@ impl Engine {
         true
     }
 
-    fn doomed(
-        &self,
-        keys: &std::collections::BTreeSet<FileKey>,
-    ) -> Option<Vec<(FileKey, UploadId)>> {
+    fn doomed(&self, keys: &crate::sorted::Keys) -> Option<Vec<(FileKey, UploadId)>> {
         let files: Vec<(FileKey, UploadId)> = keys
             .iter()
-            .filter_map(|&key| Some((key, self.file(key)?.upload?)))
+            .filter_map(|key| Some((key, self.file(key)?.upload?)))
             .take(self.batch())
             .collect();
         (!files.is_empty()).then_some(files)
@@ -192,7 +189,7 @@ impl Engine {
                         }));
                         file.timer = Some(until);
                     });
-                    self.queue.timers.insert((until, key));
+                    self.queue.set_timer(until, key);
                 }
                 self.notify(Notice::Deleted(key));
             }

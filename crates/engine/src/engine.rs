@@ -169,7 +169,7 @@ impl Engine {
             self.control.until(),
             self.bytes.until(),
             self.holds.until(),
-            self.queue.timers.first().map(|&(at, _)| at),
+            self.queue.first_timer().map(|(at, _)| at),
             self.requests.first_expiry(),
             self.rate.next_look(),
         ]

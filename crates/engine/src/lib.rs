@@ -36,6 +36,7 @@ mod retry;
 mod rng;
 mod settle;
 mod snapshot;
+mod sorted;
 mod status;
 mod transfer;
 mod wait;

@@ -133,7 +133,7 @@ impl Engine {
         let mut limit = most;
         let mut bytes: u64 = 0;
         let mut chunks: Vec<(FileKey, u32, u64)> = Vec::new();
-        for &(key, index) in &self.queue.hashed {
+        for (key, index) in self.queue.hashed() {
             let Some((len, file_limit)) =
                 self.read_transfer(key, |transfer| (transfer.len(index), transfer.pack_limit))
             else {

@@ -49,7 +49,7 @@ impl Engine {
         self.snapshot.all_paused = true;
         self.snapshot.touch_all();
         // What was read ahead is let go: a pause may last the night.
-        for key in self.queue.working.clone() {
+        for key in self.queue.working.to_vec() {
             self.drop_work(key);
             self.wake(key);
         }
@@ -60,7 +60,7 @@ impl Engine {
         self.end_exemptions();
         self.snapshot.all_paused = false;
         self.snapshot.touch_all();
-        for key in std::mem::take(&mut self.queue.paused) {
+        for key in std::mem::take(&mut self.queue.paused).to_vec() {
             self.snapshot.update(key, |file| file.is_paused = false);
             self.wake(key);
         }
@@ -70,7 +70,7 @@ impl Engine {
     }
 
     fn end_exemptions(&mut self) {
-        for key in std::mem::take(&mut self.queue.exempt) {
+        for key in std::mem::take(&mut self.queue.exempt).to_vec() {
             self.snapshot.update(key, |file| file.is_exempt = false);
         }
     }
@@ -208,7 +208,7 @@ impl Engine {
     pub(crate) fn try_now(&mut self) {
         self.control.end();
         self.bytes.end();
-        let waiting: Vec<FileKey> = self.queue.timers.iter().map(|&(_, key)| key).collect();
+        let waiting: Vec<FileKey> = self.queue.timers().map(|(_, key)| key).collect();
         for key in waiting {
             if self
                 .file(key)

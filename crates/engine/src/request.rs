@@ -1,10 +1,8 @@
 //! Requests that have no answer yet.
 
-use std::collections::BTreeMap;
-
 use hoist_protocol::{Millis, UploadId};
 
-use crate::{FileKey, RequestId, pack::Pack};
+use crate::{FileKey, RequestId, pack::Pack, sorted::Sorted};
 
 #[derive(Debug)]
 pub(crate) enum Request {
@@ -29,7 +27,7 @@ pub(crate) struct Running {
 
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
-    running: BTreeMap<RequestId, Running>,
+    running: Sorted<RequestId, Running>,
     next: u64,
     packs: u32,
     creates: u32,
@@ -66,10 +64,10 @@ impl Requests {
         id: RequestId,
         is_wanted: fn(&Request) -> bool,
     ) -> Option<Running> {
-        if !is_wanted(&self.running.get(&id)?.request) {
+        if !is_wanted(&self.running.get(id)?.request) {
             return None;
         }
-        let running = self.running.remove(&id)?;
+        let running = self.running.remove(id)?;
         match running.request {
             Request::Pack(_) => self.packs = self.packs.saturating_sub(1),
             Request::Create(_) => self.creates = self.creates.saturating_sub(1),
@@ -79,7 +77,7 @@ impl Requests {
     }
 
     pub(crate) fn pack_mut(&mut self, id: RequestId) -> Option<(&mut Pack, &mut Millis)> {
-        let running = self.running.get_mut(&id)?;
+        let running = self.running.get_mut(id)?;
         match &mut running.request {
             Request::Pack(pack) => Some((pack, &mut running.expires_at)),
             _ => None,
@@ -90,7 +88,7 @@ impl Requests {
     pub(crate) fn all_packs(&self) -> impl Iterator<Item = (RequestId, &Pack)> {
         self.running
             .iter()
-            .filter_map(|(&id, running)| match &running.request {
+            .filter_map(|(id, running)| match &running.request {
                 Request::Pack(pack) => Some((id, pack.as_ref())),
                 _ => None,
             })
@@ -113,8 +111,8 @@ impl Requests {
     /// When the first of them is given up.
     pub(crate) fn first_expiry(&self) -> Option<Millis> {
         self.running
-            .values()
-            .map(|running| running.expires_at)
+            .iter()
+            .map(|(_, running)| running.expires_at)
             .min()
     }
 
@@ -123,6 +121,6 @@ impl Requests {
         self.running
             .iter()
             .find(|(_, running)| running.expires_at <= now)
-            .map(|(&id, _)| id)
+            .map(|(id, _)| id)
     }
 }

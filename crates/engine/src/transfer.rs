@@ -1,10 +1,8 @@
 //! The state of one upload while bytes are needed: which chunks are where.
 
-use std::collections::BTreeMap;
-
 use hoist_protocol::{ByteRange, Checksum, ChecksumRun, ChunkLayout, ChunkSet, Receipt};
 
-use crate::{RequestId, compare::Compare};
+use crate::{RequestId, compare::Compare, sorted::Sorted};
 
 /// What is being done with one chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +72,7 @@ pub(crate) struct Transfer {
     /// Handed to the network at least once and not acknowledged.
     handed: ChunkSet,
     handed_bytes: u64,
-    work: BTreeMap<u32, Work>,
+    work: Sorted<u32, Work>,
     /// All chunks below are acknowledged or in work.
     next: u32,
     /// What the network says it took of the packs under way.
@@ -112,7 +110,7 @@ impl Transfer {
             fresh: ChunkSet::new(),
             handed: ChunkSet::new(),
             handed_bytes: 0,
-            work: BTreeMap::new(),
+            work: Sorted::default(),
             next: 0,
             sent: 0,
             running: 0,
@@ -153,7 +151,7 @@ impl Transfer {
     }
 
     pub(crate) fn work(&self, index: u32) -> Option<Work> {
-        self.work.get(&index).copied()
+        self.work.get(index).copied()
     }
 
     pub(crate) fn has_work(&self) -> bool {
@@ -178,8 +176,8 @@ impl Transfer {
                 Pick::Nothing
             };
         }
-        let waiting = |index: &u32| !self.work.contains_key(index);
-        if let Some(&index) = self.compare.expected.keys().find(|index| waiting(index)) {
+        let waiting = |&(index, _): &(u32, &Checksum)| !self.work.contains(index);
+        if let Some((index, _)) = self.compare.expected.iter().find(waiting) {
             return Pick::Read(index, Purpose::Compare);
         }
         let is_asked = is_to_check || self.compare.is_asked;
@@ -217,7 +215,7 @@ impl Transfer {
 
     fn missing_from(&self, from: u32) -> Option<u32> {
         let mut at = self.acked.first_missing(from, self.layout.count())?;
-        while self.work.contains_key(&at) {
+        while self.work.contains(at) {
             at = self
                 .acked
                 .first_missing(at.saturating_add(1), self.layout.count())?;
@@ -261,7 +259,7 @@ impl Transfer {
 
     /// Ends the work on a chunk, whatever it was. If it is still missing it can be picked again.
     pub(crate) fn end_work(&mut self, index: u32) -> Option<Work> {
-        let work = self.work.remove(&index)?;
+        let work = self.work.remove(index)?;
         if !self.acked.contains(index) {
             self.next = self.next.min(index);
         }
@@ -274,7 +272,7 @@ impl Transfer {
             .work
             .iter()
             .filter(|(_, work)| !matches!(work, Work::Flying(_)))
-            .map(|(&index, _)| index)
+            .map(|(index, _)| index)
             .collect();
         if let (Some(whole), Some(&first)) = (&mut self.whole, dropped.first()) {
             whole.next = whole.next.min(first);
@@ -291,7 +289,7 @@ impl Transfer {
             return false;
         }
         self.unverified.remove(index);
-        self.compare.expected.remove(&index);
+        self.compare.expected.remove(index);
         self.fresh.insert(index);
         self.is_told_unfinished = false;
         if !self.acked.insert(index) {
@@ -345,7 +343,7 @@ impl Transfer {
         for index in lost {
             self.acked.remove(index);
             self.unverified.remove(index);
-            self.compare.expected.remove(&index);
+            self.compare.expected.remove(index);
             self.acked_bytes = self.acked_bytes.saturating_sub(self.len(index));
             // It was sent once, by whomever: it counts as on its way again, so that what is shown
             // need not fall.
@@ -362,12 +360,12 @@ impl Transfer {
             .iter()
             .filter(|(index, work)| match work {
                 Work::Reading(Purpose::Send) | Work::Ready(_) => {
-                    self.acked.contains(**index) && !self.has_all()
+                    self.acked.contains(*index) && !self.has_all()
                 }
-                Work::Reading(Purpose::Compare) => !self.compare.expected.contains_key(index),
+                Work::Reading(Purpose::Compare) => !self.compare.expected.contains(*index),
                 Work::Reading(Purpose::Whole) | Work::Flying(_) => false,
             })
-            .map(|(&index, _)| index)
+            .map(|(index, _)| index)
             .collect()
     }
 

@@ -62,23 +62,23 @@ impl Engine {
             file.failures = file.failures.saturating_add(1);
             file.timer = Some(at);
         });
-        self.queue.timers.insert((at, key));
+        self.queue.set_timer(at, key);
     }
 
     pub(crate) fn clear_timer(&mut self, key: FileKey) {
         if let Some(at) = self.file(key).and_then(|file| file.timer) {
-            self.queue.timers.remove(&(at, key));
+            self.queue.clear_timer(at, key);
             self.snapshot.update(key, |file| file.timer = None);
         }
     }
 
     /// Ends the waits that are over.
     pub(crate) fn wake_timers(&mut self) {
-        while let Some(&(at, key)) = self.queue.timers.first() {
+        while let Some((at, key)) = self.queue.first_timer() {
             if at > self.now {
                 return;
             }
-            self.queue.timers.remove(&(at, key));
+            self.queue.clear_timer(at, key);
             self.snapshot.update(key, |file| file.timer = None);
             self.bury(key);
             self.wake(key);

@@ -508,7 +508,7 @@ fn a_million_random_events_do_no_harm() {
         let engine = &fuzzer.engine;
         // What is kept besides the rows is bounded by what the rows can use.
         let files = engine.snapshot.files.len();
-        assert!(engine.queue.timers.len() <= files && engine.queue.ready.len() <= files);
+        assert!(engine.queue.timers().count() <= files && engine.queue.ready.len() <= files);
         assert!(engine.queue.again.iter().map(Vec::len).sum::<usize>() <= files);
         assert!(engine.uploads.len() <= 40, "{}", engine.uploads.len());
         assert!(engine.queue.hashed.len() <= 20_000);
