@@ -25,7 +25,7 @@ test('the wasm is small, compressed, and asked for once; the policy is strict an
   expect(wasm.encoding).toBe('br');
   expect(wasm.type).toBe('application/wasm');
   // The goal is 200 000; scripts/wasm-size has the same number.
-  expect(wasm.body.length).toBeLessThanOrEqual(290_000);
+  expect(wasm.body.length).toBeLessThanOrEqual(200_000);
   expect(brotliDecompressSync(wasm.body).subarray(0, 4)).toEqual(Buffer.from('\0asm'));
 
   const policy = (await fetch(server.url)).headers.get('content-security-policy') ?? '';

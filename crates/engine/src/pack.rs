@@ -40,7 +40,7 @@ impl Pack {
     /// The files, each once, in order.
     pub(crate) fn files(&self) -> Vec<(FileKey, UploadId)> {
         let mut files: Vec<_> = self.chunks.iter().map(|c| (c.key, c.upload)).collect();
-        files.sort_unstable();
+        // They were taken in the order of the files.
         files.dedup();
         files
     }

@@ -71,13 +71,14 @@ impl Limits {
     }
 }
 
-/// The rule of an `accept` attribute: `.ext`, `type/subtype` or `type/*`; an empty list takes all.
+/// The rule of an `accept` attribute: `.ext`, `type/subtype` or `type/*`, in capitals or not, as HTML
+/// says (ASCII); an empty list takes all.
 pub(crate) fn type_is_listed(types: &[String], name: &str, media_type: Option<&str>) -> bool {
-    let name = name.to_lowercase();
-    let media_type = media_type.unwrap_or_default().to_lowercase();
+    let name = name.to_ascii_lowercase();
+    let media_type = media_type.unwrap_or_default().to_ascii_lowercase();
     types.is_empty()
         || types.iter().any(|wanted| {
-            let wanted = wanted.trim().to_lowercase();
+            let wanted = wanted.trim().to_ascii_lowercase();
             if wanted.starts_with('.') {
                 name.ends_with(&wanted)
             } else if let Some(family) = wanted.strip_suffix("/*") {

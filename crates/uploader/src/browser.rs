@@ -1,5 +1,7 @@
 //! The few things of a browser that everything here needs: time, timers, frames, listeners.
 
+use std::pin::Pin;
+
 use js_sys::{Function, Promise, Reflect};
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use wasm_bindgen_futures::JsFuture;
@@ -14,6 +16,12 @@ pub(crate) fn now_ms() -> f64 {
     window()
         .and_then(|window| window.performance())
         .map_or_else(js_sys::Date::now, |clock| clock.time_origin() + clock.now())
+}
+
+/// Starts a task. Boxed, so that what runs it is in the wasm once and not for each kind of task.
+pub(crate) fn spawn(task: impl Future<Output = ()> + 'static) {
+    let task: Pin<Box<dyn Future<Output = ()>>> = Box::pin(task);
+    wasm_bindgen_futures::spawn_local(task);
 }
 
 /// Waits; a wait of 0 lets the page draw and react.

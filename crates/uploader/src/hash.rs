@@ -11,7 +11,7 @@ use hoist_engine::{Event, FileKey};
 use hoist_protocol::{ByteRange, Checksum, ChunkHasher, ChunkLayout};
 use js_sys::{ArrayBuffer, Uint8Array};
 use wasm_bindgen::JsCast;
-use wasm_bindgen_futures::{JsFuture, spawn_local};
+use wasm_bindgen_futures::JsFuture;
 
 use crate::{browser, driver::Driver};
 
@@ -95,7 +95,7 @@ impl Reader {
             }
             self.running.set(self.running.get() + 1);
             let file = driver.file(job.key);
-            spawn_local(run(Rc::downgrade(driver), file, job));
+            browser::spawn(run(Rc::downgrade(driver), file, job));
         }
     }
 

@@ -21,7 +21,12 @@ where
     let mut made = None;
     let json = SharedValue::new_str(|| {
         let value = make();
-        let json = serde_json::to_string(&value).unwrap_or_default();
+        // A browser that makes it tells nobody, and needs no code to write it.
+        let json = if cfg!(feature = "ssr") {
+            serde_json::to_string(&value).unwrap_or_default()
+        } else {
+            String::new()
+        };
         made = Some(value);
         json
     });

@@ -8,11 +8,10 @@ use js_sys::{Array, Uint8Array};
 use leptos::prelude::{Callable, Callback};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use wasm_bindgen_futures::spawn_local;
 
 use super::Driver;
 use crate::{
-    hash,
+    browser, hash,
     options::FileError,
     transport::{self, Answer, Call, Payload},
 };
@@ -88,14 +87,32 @@ impl Driver {
         event: fn(RequestId, Result<T, Failure>) -> Event,
         is_pack: bool,
     ) {
+        let event = move |answer: Option<Answer>| {
+            let result = answer.map_or(Err(Failure::NoAnswer), |answer| answer.decode());
+            event(request, result)
+        };
+        self.call_untyped(request, path, payload, Box::new(event), is_pack);
+    }
+
+    /// In the wasm once, and not for each kind of answer.
+    fn call_untyped(
+        &self,
+        request: RequestId,
+        path: &str,
+        payload: &Payload,
+        event: Box<dyn Fn(Option<Answer>) -> Event>,
+        is_pack: bool,
+    ) {
         let me = Weak::clone(&self.me);
-        let ended = move |answer: Answer| {
+        let event = Rc::new(event);
+        let read = Rc::clone(&event);
+        let ended = Box::new(move |answer: Answer| {
             let Some(driver) = me.upgrade() else { return };
             let call = driver.calls.borrow_mut().remove(&request);
             driver.deletes.borrow_mut().remove(&request);
-            driver.feed(event(request, answer.decode()));
+            driver.feed(read(Some(answer)));
             drop(call);
-        };
+        });
         let progress = is_pack.then(|| {
             let me = Weak::clone(&self.me);
             Box::new(move |sent| {
@@ -109,21 +126,21 @@ impl Driver {
             Some(call) => {
                 self.calls.borrow_mut().insert(request, call);
             }
-            None => self.feed(event(request, Err(Failure::NoAnswer))),
+            None => self.feed(event(None)),
         }
     }
 
     /// Asks once what the server allows; without an answer the usual limits hold.
     pub(super) fn ask_limits(&self) {
         let me = Weak::clone(&self.me);
-        let ended = move |answer: Answer| {
+        let ended = Box::new(move |answer: Answer| {
             let Some(driver) = me.upgrade() else { return };
             if let Ok(limits) = answer.decode::<Limits>() {
                 driver.feed(Event::Limits(limits));
             }
             let call = driver.limits_call.borrow_mut().take();
             drop(call);
-        };
+        });
         let call = Call::send(
             &self.options,
             &self.url(route::LIMITS),
@@ -188,7 +205,7 @@ impl Driver {
     ) {
         self.gathering.borrow_mut().insert(request, ());
         let me = Weak::clone(&self.me);
-        spawn_local(async move {
+        browser::spawn(async move {
             let mut all = Vec::with_capacity(parts.len() + 1);
             all.push(head);
             let mut is_whole = true;
@@ -226,7 +243,7 @@ impl Driver {
     fn probe(&self, key: FileKey) {
         let file = self.file(key);
         let me = Weak::clone(&self.me);
-        spawn_local(async move {
+        browser::spawn(async move {
             let unchanged = match file {
                 Some(file) => hash::probe(&file).await,
                 None => None,

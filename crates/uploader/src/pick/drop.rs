@@ -6,7 +6,6 @@ use gloo_file::File;
 use hoist_engine::Picked;
 use js_sys::Array;
 use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::spawn_local;
 use web_sys::{DataTransfer, FileSystemDirectoryEntry, FileSystemEntry, FileSystemFileEntry};
 
 use super::{TURN_MS, add_files, describe, folder_of, to_files};
@@ -38,7 +37,7 @@ pub(crate) fn take_drop(uploader: Uploader, data: &DataTransfer) {
         return;
     }
     driver.begin_picking();
-    spawn_local(async move {
+    browser::spawn(async move {
         let mut walk = Walk {
             driver,
             unreadable: 0,

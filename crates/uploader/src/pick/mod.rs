@@ -7,7 +7,6 @@ use gloo_file::File;
 use hoist_engine::Picked;
 use js_sys::{Array, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::spawn_local;
 
 use crate::{browser, driver::Driver};
 
@@ -63,7 +62,7 @@ pub(crate) fn add_files(driver: &std::rc::Rc<Driver>, files: Vec<web_sys::File>)
         return;
     }
     let me = std::rc::Rc::downgrade(driver);
-    spawn_local(async move {
+    browser::spawn(async move {
         while files.len() > 0 {
             browser::sleep(0).await;
             let Some(driver) = me.upgrade() else { return };

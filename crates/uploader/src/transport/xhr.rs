@@ -34,7 +34,7 @@ impl Call {
         options: &UploaderOptions,
         url: &str,
         payload: &Payload,
-        ended: impl FnOnce(Answer) + 'static,
+        ended: Box<dyn FnOnce(Answer)>,
         progress: Option<Box<dyn FnMut(u64)>>,
     ) -> Option<Self> {
         let xhr = XmlHttpRequest::new().ok()?;

@@ -258,7 +258,7 @@ fn copy(text: &str) -> bool {
         return false;
     }
     let promise = navigator.clipboard().write_text(text);
-    wasm_bindgen_futures::spawn_local(async move {
+    browser::spawn(async move {
         let _ = wasm_bindgen_futures::JsFuture::from(promise).await;
     });
     true
