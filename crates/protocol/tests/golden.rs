@@ -1,6 +1,11 @@
 //! The examples of PROTOCOL.md are what the types read and write.
 
-#![allow(clippy::cast_possible_truncation)]
+// A test that panics has failed.
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::indexing_slicing,
+    clippy::unwrap_used
+)]
 
 use std::{collections::BTreeMap, fmt::Debug};
 

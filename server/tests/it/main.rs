@@ -1,6 +1,6 @@
 //! The program as a person starts it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)] // a test that panics has failed
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)] // a test that panics has failed
 
 mod composition;
 mod demo;
