@@ -24,7 +24,7 @@ test('the wasm is small, compressed, and asked for once; the policy is strict an
   const wasm = await raw(server.url + visited.wasmRequests[0]!);
   expect(wasm.encoding).toBe('br');
   expect(wasm.type).toBe('application/wasm');
-  // The goal is 200 000; scripts/wasm-size has the same number.
+  // scripts/wasm-size has the same number.
   expect(wasm.body.length).toBeLessThanOrEqual(200_000);
   expect(brotliDecompressSync(wasm.body).subarray(0, 4)).toEqual(Buffer.from('\0asm'));
 

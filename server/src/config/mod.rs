@@ -38,7 +38,7 @@ pub struct Config {
     /// Names that a server on loopback answers to beside localhost, for a proxy in front of it.
     #[arg(long = "host", env = "HOIST_HOSTS", value_delimiter = ',')]
     pub hosts: Vec<String>,
-    /// Other origins whose pages may upload here, as https://app.example.
+    /// Other origins whose pages may upload here, as `https://app.example`.
     #[arg(
         long = "allow-origin",
         env = "HOIST_ALLOW_ORIGINS",
