@@ -116,7 +116,8 @@ impl Shared {
         let stored_as = layout::spelled(&path);
         Ok(Creation {
             finds_earlier: party.finds_earlier && (is_folder || file.last_modified.is_some()),
-            asks: file.on_conflict == OnConflict::Ask,
+            // Who may not find an earlier file may not be told of one either: it may be another's.
+            asks: party.finds_earlier && file.on_conflict == OnConflict::Ask,
             row: Row {
                 id: UploadId::from_bytes(random),
                 owner: party.owner.clone(),

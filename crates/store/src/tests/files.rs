@@ -75,6 +75,17 @@ conformance! {
         assert_ne!(bench.needed(file("a", 10)).await.id, first);
     }
 
+    async fn the_anonymous_are_not_told_of_the_file_of_another_even_if_they_want_to_be_asked(bench: Bench) {
+        let bench = Bench { party: crate::Party::anonymous(), ..bench };
+        let theirs = bench.upload(file("a", 3), b"abc").await;
+        for last_modified in [Some(1000), Some(2000), None] {
+            let new = NewFile { last_modified, on_conflict: OnConflict::Ask, ..file("a", 3) };
+            let mine = bench.upload(new, b"xyz").await;
+            assert_ne!((mine.id, mine.stored_as), (theirs.id, theirs.stored_as.clone()));
+        }
+        assert_eq!(bench.content(theirs.id).await, b"abc");
+    }
+
     async fn the_list_is_paged_unfinished_first_newest_first(bench: Bench) {
         for n in 0..5u64 {
             let at = NOW.plus(n);
