@@ -68,7 +68,7 @@ fn create(
             found.first().map(|old| (*old).clone())
         };
         if let Some(earlier) =
-            best(false).or_else(|| row.folder.is_empty().then(|| best(true)).flatten())
+            best(false).or_else(|| row.is_picked_alone().then(|| best(true)).flatten())
         {
             return Found::Earlier(earlier);
         }

@@ -204,7 +204,7 @@ async fn earlier(db: &mut SqliteConnection, row: &Row) -> Result<Option<Row>, sq
             [first, _] if !alone => return query::row(first).map(Some),
             _ => {}
         }
-        if !row.folder.is_empty() {
+        if !row.is_picked_alone() {
             break;
         }
     }
