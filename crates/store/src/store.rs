@@ -306,6 +306,14 @@ impl Shared {
             inner.is_claimed = row.state == RowState::Publishing;
             if let Some((set, ranges)) = loaded {
                 inner.set = set;
+                if let Some(layout) = inner.layout(active.chunk_size) {
+                    // Chunks that came beyond an end that was not known yet.
+                    while let Some(last) = inner.set.ranges().map(|(_, end)| end - 1).max()
+                        && last >= layout.count()
+                    {
+                        inner.set.remove(last);
+                    }
+                }
                 inner.ranges = merge(ranges);
                 // Nobody knows any more whether the size was known when these chunks came.
                 inner.was_sizeless = true;
@@ -420,7 +428,7 @@ impl Shared {
         {
             return Err(StoreError::NotFound);
         }
-        active.lock().size = Some(size);
+        active.lock().fix_size(active.chunk_size, size);
         Ok(())
     }
 
