@@ -221,8 +221,11 @@ impl Shared {
                         }));
                     }
                     // Somebody removed or changed it by hand: what we know of it is no longer true.
-                    self.catalog.apply(Command::Remove { id }).await?;
-                    return Ok(None);
+                    let from = row.stored_as;
+                    if let Outcome::Done = self.catalog.apply(Command::Lost { id, from }).await? {
+                        return Ok(None);
+                    }
+                    // Renamed or deleted while we looked: it is asked again where it is now.
                 }
                 Ok(Some(Asked::Active(active, row))) => {
                     return Ok(Some(CreateAnswer::Needed(Needed {

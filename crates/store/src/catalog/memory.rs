@@ -241,6 +241,15 @@ impl Catalog for MemoryCatalog {
                     })
                 }
             }
+            Command::Lost { id, from } => {
+                let is_it = |row: &Row| row.state == RowState::Finished && row.stored_as == from;
+                if rows.get(&id).is_some_and(is_it) {
+                    rows.remove(&id);
+                    Outcome::Done
+                } else {
+                    Outcome::NotDone
+                }
+            }
             Command::Remove { id } => {
                 if rows.remove(&id).is_some() {
                     Outcome::Done
@@ -293,7 +302,7 @@ impl Catalog for MemoryCatalog {
         Self::now(usage(&self.rows(), owner.as_ref(), since))
     }
 
-    fn expired(&self, now: u64, limit: u32) -> Answer<'_, Vec<Row>> {
+    fn expired(&self, now: u64, skip: u32, limit: u32) -> Answer<'_, Vec<Row>> {
         let rows = self.rows();
         let over = |row: &&Row| {
             matches!(row.state, RowState::Unfinished | RowState::Hidden) && row.expires <= now
@@ -301,6 +310,7 @@ impl Catalog for MemoryCatalog {
         Self::now(
             rows.values()
                 .filter(over)
+                .skip(skip as usize)
                 .take(limit as usize)
                 .cloned()
                 .collect(),

@@ -65,6 +65,8 @@ pub(crate) enum Command {
         stored_as: String,
         path_key: String,
     },
+    /// Forgets a finished file that is not at `from` any more, if that is still its place.
+    Lost { id: UploadId, from: String },
     /// Forgets an upload or file.
     Remove { id: UploadId },
 }
@@ -125,8 +127,8 @@ pub(crate) trait Catalog: Send + Sync + std::fmt::Debug {
     /// Bytes an owner (or everybody) has: of finished files, and of unfinished ones that have
     /// bytes or were created after `since`.
     fn usage(&self, owner: Option<Owner>, since: u64) -> Answer<'_, Usage>;
-    /// At most `limit` rows whose time is over.
-    fn expired(&self, now: u64, limit: u32) -> Answer<'_, Vec<Row>>;
+    /// At most `limit` rows whose time is over, but for the first `skip`; always in one order.
+    fn expired(&self, now: u64, skip: u32, limit: u32) -> Answer<'_, Vec<Row>>;
     /// Rows that were being published when the process ended.
     fn publishing(&self) -> Answer<'_, Vec<Row>>;
     /// How many transactions there were, for tests.

@@ -260,8 +260,8 @@ impl Catalog for SqliteCatalog {
         })
     }
 
-    fn expired(&self, now: u64, limit: u32) -> Answer<'_, Vec<Row>> {
-        Box::pin(query::expired(&self.readers, now, limit))
+    fn expired(&self, now: u64, skip: u32, limit: u32) -> Answer<'_, Vec<Row>> {
+        Box::pin(query::expired(&self.readers, now, skip, limit))
     }
 
     fn publishing(&self) -> Answer<'_, Vec<Row>> {

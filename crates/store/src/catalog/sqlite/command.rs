@@ -131,6 +131,13 @@ pub(super) async fn run(
             .execute(db)
             .await?
         }
+        Command::Lost { id, from } => {
+            sqlx::query("DELETE FROM uploads WHERE id = ? AND state = 2 AND stored_as = ?")
+                .bind(blob(id))
+                .bind(from)
+                .execute(db)
+                .await?
+        }
         Command::Remove { id } => {
             sqlx::query("DELETE FROM uploads WHERE id = ?")
                 .bind(blob(id))

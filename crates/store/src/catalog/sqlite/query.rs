@@ -182,14 +182,16 @@ pub(super) async fn usage(
 pub(super) async fn expired(
     pool: &SqlitePool,
     now: u64,
+    skip: u32,
     limit: u32,
 ) -> Result<Vec<Row>, StoreError> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM uploads WHERE state IN (0, 3) AND expires <= ? ORDER BY expires LIMIT ?"
+        "SELECT {COLUMNS} FROM uploads WHERE state IN (0, 3) AND expires <= ? ORDER BY expires, id LIMIT ? OFFSET ?"
     );
     let found = sqlx::query(&sql)
         .bind(number(now))
         .bind(limit)
+        .bind(skip)
         .fetch_all(pool)
         .await;
     rows(&found.map_err(failed("looking for what has expired"))?)
