@@ -205,6 +205,28 @@ async fn a_folder_has_one_server_and_refuses_an_older_one() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_else_on_the_machine_may_look_into_a_folder_that_the_store_made() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let root = tempfile::tempdir().unwrap();
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode();
+    let folder = root.path().join("new/data");
+    let store = Store::open(&folder, config(), NOW).await.unwrap();
+    assert_eq!(mode(&folder) & 0o777, 0o700);
+    for name in ["catalog.db", "catalog.db-wal", "catalog.db-shm", "lock"] {
+        assert_eq!(mode(&folder.join(name)) & 0o777, 0o600, "{name}");
+    }
+    store.close().await.unwrap();
+
+    // Somebody who made it may want others to look.
+    let shared = root.path().join("shared");
+    std::fs::create_dir(&shared).unwrap();
+    std::fs::set_permissions(&shared, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let _store = Store::open(&shared, config(), NOW).await.unwrap();
+    assert_eq!(mode(&shared) & 0o777, 0o755);
+    assert_eq!(mode(&shared.join("catalog.db")) & 0o777, 0o600);
+}
+
 #[tokio::test]
 async fn a_closed_store_takes_nothing_and_says_so() {
     let bench = Bench::memory();
