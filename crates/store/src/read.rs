@@ -27,6 +27,8 @@ pub struct ListQuery {
     pub after: Option<String>,
     /// At most how many rows; 0 for the default of 50, at most 1 000.
     pub limit: u32,
+    /// Begins with the finished ones: those that wait for bytes come first otherwise.
+    pub finished_only: bool,
 }
 
 /// A finished file, open for reading.
@@ -126,6 +128,13 @@ impl Store {
             query.limit.min(1000)
         };
         let after = query.after.as_deref().map(parse_after).transpose()?;
+        let after = if query.finished_only {
+            after
+                .filter(|after| after.finished)
+                .or(Some(After::UNFINISHED))
+        } else {
+            after
+        };
         let rows = self
             .shared
             .catalog

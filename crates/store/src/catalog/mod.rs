@@ -114,6 +114,15 @@ pub(crate) struct After {
     pub(crate) id: UploadId,
 }
 
+impl After {
+    /// Behind all that are unfinished, before the newest file.
+    pub(crate) const UNFINISHED: Self = Self {
+        finished: true,
+        time: u64::MAX,
+        id: UploadId::from_bytes([0; 16]),
+    };
+}
+
 /// Which uploads and files there are.
 pub(crate) trait Catalog: Send + Sync + std::fmt::Debug {
     /// Does one indivisible change.
