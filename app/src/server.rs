@@ -12,9 +12,7 @@ use axum::{
     routing::{get, post},
 };
 use hoist_axum::{Access, ApiError, HttpConfig, listing};
-use hoist_protocol::{
-    DeleteResult, ErrorCode, ListCounts, ListResponse, Receipt, UploadId,
-};
+use hoist_protocol::{DeleteResult, ErrorCode, ListCounts, ListResponse, Receipt, UploadId};
 use hoist_store::{ListQuery, Store};
 use leptos::{
     config::LeptosOptions,
