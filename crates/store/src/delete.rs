@@ -8,13 +8,12 @@ use crate::{
     Change, Party, Store, StoreError, SweepReport,
     catalog::{Command, Outcome, Row, RowState},
     disk::layout,
+    numbers::Numbers,
     store::Shared,
 };
 
 /// Rows that one look of the sweeper takes.
 pub(crate) const SWEEP: u32 = 500;
-/// Names that are tried for a renamed file.
-const MAX_TRIES: u32 = 1000;
 
 impl Store {
     /// Cancels unfinished uploads at once and hides finished files for the grace; one result per
@@ -272,8 +271,9 @@ impl Shared {
             .map(|(folder, _)| folder.to_owned());
         let spelt = layout::spelled(&RelativePath::new("", path.name())?);
         let wanted = folder.map_or(spelt.clone(), |folder| format!("{folder}/{spelt}"));
-        for n in 1..MAX_TRIES {
-            let stored_as = layout::numbered(&wanted, n);
+        let mut numbers = Numbers::new(&row.owner, row.id, wanted);
+        loop {
+            let stored_as = numbers.next(self).await?;
             let is_same = stored_as == row.stored_as;
             // A file has both names until the catalog knows the new one: whatever happens in
             // between, it lies where the catalog says. An empty folder can be made at any time.
@@ -321,7 +321,6 @@ impl Shared {
                 Some(_) => {}
             }
         }
-        Err(StoreError::Invalid("no free name was found for this file"))
     }
 
     async fn link(&self, row: &Row, from: &str, to: &str) -> Result<bool, StoreError> {

@@ -52,6 +52,7 @@ mod delete;
 mod disk;
 mod error;
 mod memory;
+mod numbers;
 mod owner;
 mod piece;
 mod publish;

@@ -317,6 +317,18 @@ impl Catalog for MemoryCatalog {
         )
     }
 
+    fn taken(&self, owner: Owner, but: UploadId, keys: Vec<String>) -> Answer<'_, Vec<String>> {
+        let rows = self.rows();
+        let is_it = |row: &&Row| {
+            row.owner == owner
+                && row.id != but
+                && row.state != RowState::Unfinished
+                && keys.contains(&row.path_key)
+        };
+        let taken = rows.values().filter(is_it);
+        Self::now(taken.map(|row| row.path_key.clone()).collect())
+    }
+
     fn publishing(&self) -> Answer<'_, Vec<Row>> {
         let rows = self.rows();
         Self::now(

@@ -138,6 +138,8 @@ pub(crate) trait Catalog: Send + Sync + std::fmt::Debug {
     fn usage(&self, owner: Option<Owner>, since: u64) -> Answer<'_, Usage>;
     /// At most `limit` rows whose time is over, but for the first `skip`; always in one order.
     fn expired(&self, now: u64, skip: u32, limit: u32) -> Answer<'_, Vec<Row>>;
+    /// Which of these keys are taken by an owner's files, or those about to be, other than `but`.
+    fn taken(&self, owner: Owner, but: UploadId, keys: Vec<String>) -> Answer<'_, Vec<String>>;
     /// Rows that were being published when the process ended.
     fn publishing(&self) -> Answer<'_, Vec<Row>>;
     /// How many transactions there were, for tests.

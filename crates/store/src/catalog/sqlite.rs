@@ -271,6 +271,10 @@ impl Catalog for SqliteCatalog {
         Box::pin(query::expired(&self.readers, now, skip, limit))
     }
 
+    fn taken(&self, owner: Owner, but: UploadId, keys: Vec<String>) -> Answer<'_, Vec<String>> {
+        Box::pin(query::taken(&self.readers, owner, but, keys))
+    }
+
     fn publishing(&self) -> Answer<'_, Vec<Row>> {
         Box::pin(query::publishing(&self.readers))
     }

@@ -33,6 +33,29 @@ conformance! {
         assert_eq!(places, expected.collect());
     }
 
+    async fn the_two_hundredth_file_of_one_name_costs_little_more_than_the_second(bench: Bench) {
+        let mut ids = Vec::new();
+        for n in 1..=200i64 {
+            let new = NewFile { last_modified: Some(n), ..file("d/image.jpg", 1) };
+            let before = bench.transactions();
+            let receipt = bench.upload(new, &[n as u8]).await;
+            let made = bench.transactions() - before;
+            // Create, a try of the wanted name, a claim, finished.
+            assert!(made <= 5, "{made} transactions for the {n}th");
+            let expected = if n == 1 { "d/image.jpg".into() } else { format!("d/image ({n}).jpg") };
+            assert_eq!(receipt.stored_as, expected);
+            ids.push(receipt.id);
+        }
+        let other = bench.upload(file("d/other.jpg", 1), b"x").await;
+        let before = bench.transactions();
+        let renamed = bench.store.rename(NOW, &bench.party, other.id, "image.jpg").await.unwrap();
+        assert_eq!(renamed.stored_as, "d/image (201).jpg");
+        assert!(bench.transactions() - before <= 3);
+        for (id, n) in ids.into_iter().zip(1..) {
+            assert_eq!(bench.content(id).await, [n as u8]);
+        }
+    }
+
     async fn what_is_published_at_once_is_so_once(bench: Bench) {
         let folder = NewFile { kind: Kind::Directory, last_modified: None, ..file("d", 0) };
         let same = vec![file("empty", 0), folder.clone(), file("empty", 0), folder, file("empty", 0)];
