@@ -208,6 +208,37 @@ impl Shared {
         })
     }
 
+    /// Makes room for an upload: see [`Command::Reserve`].
+    pub(crate) async fn reserve(
+        &self,
+        now: Millis,
+        party: &Party,
+        id: UploadId,
+        received: u64,
+    ) -> Result<(), StoreError> {
+        let room = self.room(now, party).await?;
+        let command = Command::Reserve { id, received, room };
+        match self.catalog.apply(command).await? {
+            Outcome::Done => Ok(()),
+            Outcome::NoRoom(reason) => Err(self.no_room(reason)),
+            _ => Err(StoreError::NotFound),
+        }
+    }
+
+    /// Makes room again, before its first byte, for an upload whose reservation has lapsed.
+    pub(crate) async fn reserve_again(
+        &self,
+        now: Millis,
+        party: &Party,
+        row: &Row,
+    ) -> Result<(), StoreError> {
+        if row.size.is_some() && row.received == 0 && row.created <= self.since(now) {
+            self.reserve(now, party, row.id, 1).await
+        } else {
+            Ok(())
+        }
+    }
+
     /// How many bytes an upload without a size may still grow; nothing is reserved for it.
     pub(crate) async fn growth(&self, now: Millis, party: &Party) -> Result<Left, StoreError> {
         let room = self.room(now, party).await?;

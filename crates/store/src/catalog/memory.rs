@@ -164,6 +164,22 @@ impl Catalog for MemoryCatalog {
                 row.expires = expires;
                 row.received = received;
             }),
+            Command::Reserve { id, received, room } => {
+                let own = usage(&rows, Some(&room.owner), room.since);
+                let left = room.left(own, usage(&rows, None, room.since));
+                match rows.get_mut(&id) {
+                    Some(row) if row.state == RowState::Unfinished => {
+                        match left.reserve(row, received, room.since) {
+                            Ok(received) => {
+                                row.received = received;
+                                Outcome::Done
+                            }
+                            Err(reason) => Outcome::NoRoom(reason),
+                        }
+                    }
+                    _ => Outcome::NotDone,
+                }
+            }
             Command::SetSize { id, size } => {
                 change(&mut rows, id, &[RowState::Unfinished], &mut |row| {
                     row.size = Some(size);

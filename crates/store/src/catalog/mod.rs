@@ -37,6 +37,13 @@ pub(crate) enum Command {
         expires: u64,
         received: u64,
     },
+    /// Makes room for an upload before its bytes come: again for all of one whose reservation has
+    /// lapsed, or for `received` bytes in all of one without a size.
+    Reserve {
+        id: UploadId,
+        received: u64,
+        room: Room,
+    },
     /// Tells the size of an upload that was created without.
     SetSize { id: UploadId, size: u64 },
     /// Claims a place for a file that is about to be published there.
@@ -102,6 +109,8 @@ pub(crate) enum Outcome {
     Done,
     /// It was not: the row is gone or in another state, or the place is taken.
     NotDone,
+    /// Answer to [`Command::Reserve`]: there is not enough.
+    NoRoom(NoRoom),
     /// Answer to [`Command::Create`].
     Created(Vec<Found>),
 }
