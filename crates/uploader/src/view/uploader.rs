@@ -56,12 +56,24 @@ pub fn Uploader(
     /// What the server has of this visitor; read on the server only, and sent along with the page.
     #[prop(default = None, into)]
     initial: Option<ListResponse>,
-    /// A handle that was made already; `options` and `initial` are then its own.
+    /// [`UploaderOptions::chunk_size`].
+    #[prop(optional)]
+    chunk_size: Option<u64>,
+    /// [`UploaderOptions::thumbnail_width`].
+    #[prop(optional)]
+    thumbnail_width: Option<u32>,
+    /// [`UploaderOptions::thumbnail_height`].
+    #[prop(optional)]
+    thumbnail_height: Option<u32>,
+    /// A handle that was made already; what else is given is then left aside.
     #[prop(optional)]
     uploader: Option<crate::Uploader>,
 ) -> impl IntoView {
     let uploader = uploader.unwrap_or_else(|| {
         let mut options = options;
+        options.chunk_size = chunk_size.or(options.chunk_size);
+        options.thumbnail_width = thumbnail_width.unwrap_or(options.thumbnail_width);
+        options.thumbnail_height = thumbnail_height.unwrap_or(options.thumbnail_height);
         let given = initial.or_else(|| options.initial.take());
         // The browser reads what the server has rendered with, and not its own arguments.
         options.initial = shared(move || given);
