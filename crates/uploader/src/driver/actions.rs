@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::Driver;
 use crate::{
-    browser, format, hash,
+    browser, hash,
     options::FileError,
     transport::{self, Answer, Call, Payload},
 };
@@ -282,12 +282,10 @@ impl Driver {
     fn let_go(&self, notice: &Notice) {
         match notice {
             // The picture of an image is made when its row is seen, and that may be later.
-            Notice::Success { key, .. } | Notice::Skipped { key, .. } => {
-                if !self.is_image(*key) {
-                    self.drop_file(*key);
-                }
-            }
-            Notice::Duplicate { key, .. }
+            Notice::Success { key, .. } | Notice::Skipped { key, .. } if self.is_image(*key) => {}
+            Notice::Success { key, .. }
+            | Notice::Skipped { key, .. }
+            | Notice::Duplicate { key, .. }
             | Notice::Replaced { key, .. }
             | Notice::Cancelled(key)
             | Notice::Deleted(key) => self.drop_file(*key),
@@ -298,7 +296,8 @@ impl Driver {
     fn is_image(&self, key: FileKey) -> bool {
         let engine = self.engine.borrow();
         let row = engine.snapshot().row(key);
-        row.is_some_and(|row| format::badge(row.name, row.media_type, false).0 == "image")
+        row.and_then(|row| row.media_type)
+            .is_some_and(|media_type| media_type.starts_with("image/"))
     }
 
     fn file_error(

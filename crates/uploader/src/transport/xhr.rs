@@ -1,9 +1,9 @@
 //! `XMLHttpRequest`: the only way to see bytes go.
 
-use js_sys::{Array, Reflect, Uint8Array};
+use js_sys::{Array, Object, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Blob, Headers, ProgressEvent, RequestCredentials, RequestInit, XmlHttpRequest};
+use web_sys::{Blob, ProgressEvent, XmlHttpRequest};
 
 use super::Answer;
 use crate::{browser, options::UploaderOptions};
@@ -143,22 +143,26 @@ pub(crate) fn pack_buffer(parts: &[Uint8Array]) -> Uint8Array {
 /// Sends JSON that nobody waits for an answer of; it outlives the page. Not a beacon, which could
 /// not take the headers along that let it in.
 pub(crate) fn farewell(options: &UploaderOptions, url: &str, json: &str) {
-    let (Some(window), Ok(headers)) = (browser::window(), Headers::new()) else {
+    let Some(window) = browser::window() else {
         return;
     };
-    let own = ("content-type".to_owned(), "application/json".to_owned());
-    for (name, value) in options.headers.iter().chain([&own]) {
-        let _ = headers.append(name, value);
+    let set = |of: &Object, name: &str, value: &JsValue| {
+        let _ = Reflect::set(of, &JsValue::from_str(name), value);
+    };
+    let headers = Object::new();
+    set(&headers, "content-type", &"application/json".into());
+    for (name, value) in &options.headers {
+        set(&headers, name, &value.into());
     }
-    let request = RequestInit::new();
-    request.set_method("POST");
-    request.set_headers(&headers);
-    request.set_body(&JsValue::from_str(json));
+    let request = Object::new();
+    set(&request, "method", &"POST".into());
+    set(&request, "headers", &headers);
+    set(&request, "body", &json.into());
+    set(&request, "keepalive", &JsValue::TRUE);
     if options.with_credentials {
-        request.set_credentials(RequestCredentials::Include);
+        set(&request, "credentials", &"include".into());
     }
-    let _ = Reflect::set(&request, &JsValue::from_str("keepalive"), &JsValue::TRUE);
-    let sent = window.fetch_with_str_and_init(url, &request);
+    let sent = window.fetch_with_str_and_init(url, request.unchecked_ref());
     // Only so that the browser does not complain of it; the server is asked again some day.
     browser::spawn(async move {
         let _ = JsFuture::from(sent).await;
