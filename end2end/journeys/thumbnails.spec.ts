@@ -4,6 +4,7 @@ import { expectEqualOnDisk } from '../support/expectations.js';
 import { commented, jpeg, look, png, turned, write } from '../support/images.js';
 import { expect, test } from '../support/journey.js';
 import { until } from '../support/server.js';
+import { Uploader } from '../support/uploader.js';
 
 const GREEN = [0, 160, 0] as const;
 
@@ -285,6 +286,25 @@ for (const [missing, script] of [
     await context.close();
   });
 }
+
+test('where a policy forbids workers, the page makes the pictures', async ({ scratch, server, browser }) => {
+  const context = await counting(await browser.newContext());
+  // Not `visit`: it takes a violation of the policy, which this is, for a fault.
+  const page = await context.newPage();
+  await page.route(`${server.url}/`, async (route) => {
+    const answer = await route.fetch();
+    const policy = `${answer.headers()['content-security-policy']}; worker-src 'none'`;
+    await route.fulfill({ response: answer, headers: { ...answer.headers(), 'content-security-policy': policy } });
+  });
+  await page.goto(server.url);
+  const uploader = await new Uploader(page).ready();
+  await uploader.pick(Array.from({ length: 3 }, (_, i) => write(scratch.path(`${i}.png`), png(300, 200, GREEN, i))));
+  await expect(pictures(uploader.rows)).toHaveCount(3);
+  expect(await look(pictures(uploader.row('2.png')))).toMatchObject({ natural: [48, 32], top: 'green' });
+  expect(await counts(page)).toMatchObject({ onPage: 3, created: 3 });
+  await uploader.settled(30_000);
+  await context.close();
+});
 
 test('if only the worker lacks a canvas, the page makes what the worker was asked for', async ({ scratch, server, visit, browser }) => {
   const context = await counting(await browser.newContext());

@@ -72,6 +72,8 @@ function withoutWorker() {
 }
 
 function ask(job) {
+  // By the page's address, which is not the worker's.
+  if (typeof job.source === 'string') job.source = new URL(job.source, document.baseURI).href;
   if (workers && !worker) {
     try {
       worker = new Worker(import.meta.url, { type: 'module', name: NAME });
@@ -96,6 +98,7 @@ function ask(job) {
   });
 }
 
+/** Never throws, as an async function: what calls `show` is wasm, which must not be unwound. */
 async function make(job) {
   const blob = await ask(job);
   if (!job.near) return 'idle'; // it has left meanwhile
@@ -168,7 +171,7 @@ export function show(box, source, width, height, withCredentials) {
   const job = {
     id,
     box,
-    source: typeof source === 'string' ? new URL(source, document.baseURI).href : source,
+    source,
     width: Math.round(width * density),
     height: Math.round(height * density),
     density,

@@ -42,7 +42,9 @@ use crate::{UploaderOptions, shared, use_uploader};
 /// # Styling
 ///
 /// [`crate::STYLESHEET`]; custom properties `--uploader-*`; class names `hoist-uploader__…`. No
-/// style is written inline before the page is alive, so a strict policy holds.
+/// style is written inline before the page is alive, so a strict policy holds. Pictures of images need
+/// `img-src blob:` and a worker from the page's own origin; where a policy forbids these, the page
+/// makes the pictures itself, or the type of the file stands there.
 ///
 /// # Accessibility
 ///
