@@ -12,9 +12,7 @@ use axum::{
     routing::{get, post},
 };
 use hoist_axum::{Access, ApiError, HttpConfig, listing};
-use hoist_protocol::{
-    DeleteResult, ErrorCode, ListCounts, ListResponse, Receipt, UploadId, UploadStatus,
-};
+use hoist_protocol::{DeleteResult, ErrorCode, ListCounts, ListResponse, Receipt, UploadId};
 use hoist_store::{ListQuery, Store};
 use leptos::{
     config::LeptosOptions,
@@ -213,23 +211,16 @@ impl Caller {
         after: Option<String>,
     ) -> Result<ListResponse, AppError> {
         Self::may(self.access.rights.list)?;
-        let mut query = ListQuery { after, limit: ROWS };
-        loop {
-            let mut list = self
-                .backend
-                .store
-                .list(self.backend.http.clock.now(), &self.access.party, &query)
-                .await
-                .map_err(refused)?;
-            list.uploads
-                .retain(|upload| matches!(upload, UploadStatus::Finished { .. }));
-            // Unfinished ones come first and may be many.
-            if list.uploads.is_empty() && list.next.is_some() {
-                query.after = list.next;
-                continue;
-            }
-            return Ok(list);
-        }
+        let query = ListQuery {
+            after,
+            limit: ROWS,
+            finished_only: true,
+        };
+        self.backend
+            .store
+            .list(self.backend.http.clock.now(), &self.access.party, &query)
+            .await
+            .map_err(refused)
     }
 
     pub(crate) async fn delete(&self, ids: &[UploadId]) -> Result<Vec<DeleteResult>, AppError> {
@@ -265,8 +256,8 @@ impl Caller {
     pub(crate) async fn storage_used(&self) -> Result<ListCounts, AppError> {
         Self::may(self.access.rights.list)?;
         let query = ListQuery {
-            after: None,
             limit: 1,
+            ..ListQuery::default()
         };
         let now = self.backend.http.clock.now();
         let list = self

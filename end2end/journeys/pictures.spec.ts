@@ -68,3 +68,33 @@ test('the page with Arabic names', async ({ scratch, server, visit }) => {
   await expectNothingSticksOut(page);
   await picture(page, 'right-to-left');
 });
+
+test.describe('a server that takes at most 1 MiB a file', () => {
+  test.use({ serverEnv: { HOIST_MAX_FILE_SIZE: '1MiB' } });
+
+  test('the page with refusals and without a server', async ({ scratch, server, visit }) => {
+    const { page, uploader } = await visit(server.url, { linesMayBreak: true });
+    await uploader.ready();
+    await uploader.pick([
+      writeRandomFile(scratch.path('report.pdf'), 300 * KiB, 'report'),
+      writeRandomFile(scratch.path('a recording of the whole day with a very long name indeed.wav'), 5 * MiB, 'long'),
+    ]);
+    await expect(uploader.row('report.pdf')).toHaveAttribute('data-state', 'done');
+    const refused = uploader.row('a recording of the whole day with a very long name indeed.wav');
+    await expect(refused).toHaveAttribute('data-state', 'failed');
+    // Why, in words, with the limit; and nothing to press that would only fail again.
+    await expect(refused).toContainText(/1(\.0)? M/);
+    await server.kill();
+    await uploader.pick(writeRandomFile(scratch.path('letter.txt'), 40 * KiB, 'letter'));
+    await expect(uploader.row('letter.txt')).not.toHaveAttribute('data-state', 'done');
+    await expect(uploader.root).toContainText('The server does not answer.');
+    await expectNothingSticksOut(page);
+    await picture(page, 'errors');
+    await page.setViewportSize({ width: 390, height: 844 });
+    await expectNothingSticksOut(page);
+    await picture(page, 'errors-phone');
+    await server.restart();
+    await expect(uploader.row('letter.txt')).toHaveAttribute('data-state', 'done');
+    await expect(uploader.root).not.toContainText('does not answer');
+  });
+});

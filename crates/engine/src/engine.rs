@@ -256,6 +256,11 @@ impl Engine {
             .flatten()
             .filter(|&at| at > self.now)
             .min();
+        let is_failing = self.control.is_failing() || self.bytes.is_failing();
+        if is_failing != self.snapshot.is_failing {
+            self.snapshot.is_failing = is_failing;
+            self.snapshot.revision = self.snapshot.revision.saturating_add(1);
+        }
         if held != self.snapshot.held || retry_at != self.snapshot.retry_at {
             self.snapshot.held = held;
             self.snapshot.retry_at = retry_at;

@@ -68,7 +68,11 @@ impl Holds {
     }
 
     /// The person wants it tried now.
+    ///
+    /// Also without a network, as the browser says: it may know nothing of this one, and the first
+    /// request will tell.
     pub(crate) const fn end_waits(&mut self) {
+        self.is_offline = false;
         self.full_until = None;
         self.rate_until = None;
     }

@@ -1,6 +1,6 @@
 //! Packs: built from hashed chunks of one or many files, watched, and taken apart again.
 
-use hoist_protocol::{Limits, PackChunk, PackManifest, UploadId};
+use hoist_protocol::{Limits, Millis, PackChunk, PackManifest, UploadId};
 
 use crate::{Action, Engine, FileKey, Notice, RequestId, request::Request, transfer::Work};
 
@@ -9,6 +9,10 @@ const MANIFEST_BASE: u64 = 192;
 const MANIFEST_CHUNK: u64 = 176;
 /// A hashed chunk does not wait longer than this for others to share its pack.
 pub(crate) const LONGEST_WAIT_MS: u64 = 250;
+/// A pack may live for this many times its patience, however often the network says that it took
+/// more of it: a proxy may take bytes and forward none (issue 2: the watchdog is on acknowledged
+/// bytes).
+const LONGEST_LIFE: u64 = 16;
 /// With nothing under way a pack of this size goes out, however large it could become.
 const ENOUGH_WHEN_IDLE: u64 = 1 << 20;
 
@@ -34,6 +38,8 @@ pub(crate) struct Pack {
     cursor: (usize, u64),
     /// No progress and no answer for this long: it is given up.
     patience_ms: u64,
+    /// Without an answer it is given up now, progress or not.
+    ends_at: Millis,
 }
 
 impl Pack {
@@ -231,6 +237,7 @@ impl Engine {
             sent: 0,
             cursor: (0, 0),
             patience_ms,
+            ends_at: self.now.plus(patience_ms.saturating_mul(LONGEST_LIFE)),
         };
         let expires = self.now.plus(patience_ms);
         self.requests
@@ -250,7 +257,7 @@ impl Engine {
         let before = pack.sent;
         let gained = pack.progress(sent);
         if pack.sent > before {
-            *expires = now.plus(pack.patience_ms);
+            *expires = now.plus(pack.patience_ms).min(pack.ends_at);
         }
         for (key, upload, part) in gained {
             if self.is_sending(key, upload) {

@@ -139,6 +139,11 @@ impl Backoff {
     pub(crate) const fn until(&self) -> Option<Millis> {
         self.until
     }
+
+    /// Whether it failed more than once in a row: worth a word to the person.
+    pub(crate) const fn is_failing(&self) -> bool {
+        self.failures > 1
+    }
 }
 
 /// How long to wait after so many failures in a row: at least `after_ms`, and jitter on top.

@@ -125,6 +125,8 @@ pub struct Snapshot {
     pub paused: Option<PauseReason>,
     /// When the queue or the connection is tried again by itself, if it waits for that.
     pub retry_at: Option<Millis>,
+    /// Whether requests fail again and again, which is worth a word although all goes on by itself.
+    pub is_failing: bool,
     /// Acknowledged bytes per second, once that can be told.
     pub rate_bytes_per_s: Option<u64>,
     /// Time left in milliseconds, once that can be told and while nothing holds the queue.

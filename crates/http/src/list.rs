@@ -37,6 +37,7 @@ pub(crate) async fn list(
     let query = ListQuery {
         after: page.after,
         limit: page.limit.unwrap_or_default(),
+        ..ListQuery::default()
     };
     let list = core.store.list(core.now(), &access.party, &query).await?;
     Ok(answer::ok(&list))
@@ -59,6 +60,9 @@ pub async fn listing(
     if !access.rights.list {
         return Ok(ListResponse::default());
     }
-    let query = ListQuery { after: None, limit };
+    let query = ListQuery {
+        limit,
+        ..ListQuery::default()
+    };
     Ok(store.list(now, &access.party, &query).await?)
 }

@@ -252,6 +252,25 @@ impl Inner {
         }
     }
 
+    /// Whether bytes up to `end` can be part of it, as far as the size is known.
+    pub(crate) fn takes(&self, end: u64) -> bool {
+        self.size.is_none_or(|size| end <= size)
+    }
+
+    /// Fixes the size. Chunks beyond it that came in the meantime are forgotten.
+    pub(crate) fn fix_size(&mut self, chunk_size: u64, size: u64) {
+        self.size = Some(size);
+        let beyond: Vec<u32> = self
+            .set
+            .ranges()
+            .flat_map(|(start, end)| start..end)
+            .filter(|index| (u64::from(*index) + 1) * chunk_size > size)
+            .collect();
+        for index in beyond {
+            self.set.remove(index);
+        }
+    }
+
     /// How it is cut, once the size is known.
     pub(crate) fn layout(&self, chunk_size: u64) -> Option<ChunkLayout> {
         ChunkLayout::new(self.size?, chunk_size).ok()
@@ -279,7 +298,8 @@ impl Inner {
             return false;
         };
         if self.ranges.is_empty() {
-            return self.set.len() == layout.count();
+            // Not its length: a chunk beyond the end must not stand for one that is missing.
+            return self.set.first_missing(0, layout.count()).is_none();
         }
         let size = layout.file_size();
         size == 0

@@ -20,7 +20,7 @@ pub(crate) trait Backend: Debug + Send + Sync {
     fn make_folder(&self, place: &str) -> io::Result<bool>;
     /// Removes what belongs to an upload and is no file yet: `all` of it, or what proves it.
     fn clear(&self, id: UploadId, all: bool) -> io::Result<()>;
-    /// Opens a file; `None` if there is none.
+    /// Opens a file; `None` if there is none, or something else lies there, such as a folder.
     fn open(&self, place: &str) -> io::Result<Option<Arc<dyn Stored>>>;
     /// Lets a file lie at a second place, too; `false` if something lies there. Where a file can have
     /// one place only, it moves.

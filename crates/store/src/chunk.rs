@@ -16,7 +16,7 @@ use crate::{
 
 /// Bytes that are written and hashed in one go. One connection never holds more than about two of
 /// these, however large the chunk.
-pub(crate) const PIECE: usize = 256 << 10;
+pub(crate) const PIECE: usize = 128 << 10;
 /// One chunk that is being written. Dropping it is a torn chunk: nothing is acknowledged.
 #[derive(Debug)]
 pub struct ChunkWriter {

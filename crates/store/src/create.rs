@@ -116,7 +116,8 @@ impl Shared {
         let stored_as = layout::spelled(&path);
         Ok(Creation {
             finds_earlier: party.finds_earlier && (is_folder || file.last_modified.is_some()),
-            asks: file.on_conflict == OnConflict::Ask,
+            // Who may not find an earlier file may not be told of one either: it may be another's.
+            asks: party.finds_earlier && file.on_conflict == OnConflict::Ask,
             row: Row {
                 id: UploadId::from_bytes(random),
                 owner: party.owner.clone(),
@@ -220,8 +221,11 @@ impl Shared {
                         }));
                     }
                     // Somebody removed or changed it by hand: what we know of it is no longer true.
-                    self.catalog.apply(Command::Remove { id }).await?;
-                    return Ok(None);
+                    let from = row.stored_as;
+                    if let Outcome::Done = self.catalog.apply(Command::Lost { id, from }).await? {
+                        return Ok(None);
+                    }
+                    // Renamed or deleted while we looked: it is asked again where it is now.
                 }
                 Ok(Some(Asked::Active(active, row))) => {
                     return Ok(Some(CreateAnswer::Needed(Needed {

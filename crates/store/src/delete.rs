@@ -8,13 +8,12 @@ use crate::{
     Change, Party, Store, StoreError, SweepReport,
     catalog::{Command, Outcome, Row, RowState},
     disk::layout,
+    numbers::Numbers,
     store::Shared,
 };
 
 /// Rows that one look of the sweeper takes.
-const SWEEP: u32 = 500;
-/// Names that are tried for a renamed file.
-const MAX_TRIES: u32 = 1000;
+pub(crate) const SWEEP: u32 = 500;
 
 impl Store {
     /// Cancels unfinished uploads at once and hides finished files for the grace; one result per
@@ -94,36 +93,47 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`StoreError`] of the first thing that could not be removed; the next sweep tries again.
+    /// [`StoreError`] of the first thing that could not be removed: the others are removed, and the next
+    /// sweep tries again.
     pub async fn sweep(&self, now: Millis) -> Result<SweepReport, StoreError> {
         let mut report = SweepReport::default();
+        let mut failed = None;
+        // Rows that stay, for now: the next look passes over them.
+        let mut kept = 0;
         loop {
-            let rows = self.shared.catalog.expired(now.0, SWEEP).await?;
-            let mut removed = 0;
+            let rows = self.shared.catalog.expired(now.0, kept, SWEEP).await?;
             for row in &rows {
-                match row.state {
-                    RowState::Unfinished if !self.shared.is_leased(row.id) => {
-                        self.shared.remove_unfinished(row.id).await?;
-                        report.expired += 1;
+                match self.shared.sweep_row(row, now).await {
+                    Ok(true) if row.state == RowState::Hidden => report.deleted += 1,
+                    Ok(true) => report.expired += 1,
+                    Ok(false) => kept += 1,
+                    Err(error) => {
+                        kept += 1;
+                        tracing::warn!(id = %row.id, error = &error as &dyn std::error::Error, "what has expired could not be removed yet");
+                        failed.get_or_insert(error);
                     }
-                    RowState::Hidden => {
-                        if !self.shared.remove_file(row, now).await? {
-                            continue;
-                        }
-                        report.deleted += 1;
-                    }
-                    _ => continue,
                 }
-                removed += 1;
             }
-            if removed == 0 || rows.len() < SWEEP as usize {
-                return Ok(report);
+            if rows.len() < SWEEP as usize {
+                return failed.map_or(Ok(report), Err);
             }
         }
     }
 }
 
 impl Shared {
+    /// Removes one row whose time is over; `false` if somebody writes it or took it back.
+    async fn sweep_row(&self, row: &Row, now: Millis) -> Result<bool, StoreError> {
+        match row.state {
+            RowState::Unfinished if !self.is_leased(row.id) => {
+                self.remove_unfinished(row.id).await?;
+                Ok(true)
+            }
+            RowState::Hidden => self.remove_file(row, now).await,
+            _ => Ok(false),
+        }
+    }
+
     async fn rows_of(
         &self,
         party: &Party,
@@ -261,8 +271,9 @@ impl Shared {
             .map(|(folder, _)| folder.to_owned());
         let spelt = layout::spelled(&RelativePath::new("", path.name())?);
         let wanted = folder.map_or(spelt.clone(), |folder| format!("{folder}/{spelt}"));
-        for n in 1..MAX_TRIES {
-            let stored_as = layout::numbered(&wanted, n);
+        let mut numbers = Numbers::new(&row.owner, row.id, wanted);
+        loop {
+            let stored_as = numbers.next(self).await?;
             let is_same = stored_as == row.stored_as;
             // A file has both names until the catalog knows the new one: whatever happens in
             // between, it lies where the catalog says. An empty folder can be made at any time.
@@ -310,7 +321,6 @@ impl Shared {
                 Some(_) => {}
             }
         }
-        Err(StoreError::Invalid("no free name was found for this file"))
     }
 
     async fn link(&self, row: &Row, from: &str, to: &str) -> Result<bool, StoreError> {

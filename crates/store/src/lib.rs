@@ -52,6 +52,7 @@ mod delete;
 mod disk;
 mod error;
 mod memory;
+mod numbers;
 mod owner;
 mod piece;
 mod publish;
@@ -62,7 +63,11 @@ mod store;
 mod tests;
 mod write;
 
-use std::{path::Path, sync::Arc};
+use std::{
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::Path,
+    sync::Arc,
+};
 
 use hoist_protocol::{Limits, Millis, Receipt, UploadId};
 
@@ -248,13 +253,26 @@ impl Store {
     }
 }
 
+/// Makes a data folder that nobody else on the machine may look into; one that is there keeps its
+/// mode.
+fn make_folder(folder: &Path) -> std::io::Result<()> {
+    if let Some(parent) = folder.parent() {
+        std::fs::create_dir_all(parent)?;
+    }
+    match std::fs::DirBuilder::new().mode(0o700).create(folder) {
+        Err(_) if folder.is_dir() => Ok(()),
+        done => done,
+    }
+}
+
 /// Makes the folder and takes its lock, which lasts as long as the returned file.
 fn lock_folder(folder: &Path) -> Result<std::fs::File, StoreError> {
-    std::fs::create_dir_all(folder).map_err(io_error("making the data folder"))?;
+    make_folder(folder).map_err(io_error("making the data folder"))?;
     let lock = std::fs::File::options()
         .create(true)
         .truncate(false)
         .write(true)
+        .mode(0o600)
         .open(folder.join("lock"))
         .map_err(io_error("opening the lock of the data folder"))?;
     match rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive) {

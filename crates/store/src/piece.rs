@@ -98,9 +98,18 @@ pub(crate) fn record(
     if let Err(error) = expect(chunk, found) {
         return Ok(Err(error));
     }
+    let end = start + chunk.length;
+    let beyond = StoreError::Invalid("the file ends before this chunk");
+    // The end may have become known while the bytes came.
+    if !active.lock().takes(end) {
+        return Ok(Err(beyond));
+    }
     // From here on it is acknowledged, whatever becomes of the answer.
     incoming.write_sum(chunk.index, found.as_bytes())?;
     let mut inner = active.lock();
+    if !inner.takes(end) {
+        return Ok(Err(beyond));
+    }
     inner.set.insert(chunk.index);
     drop(inner);
     drop(busy);

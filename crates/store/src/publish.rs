@@ -15,10 +15,11 @@ use crate::{
     backend::{Backend, Incoming},
     catalog::{Command, Outcome, Row, RowState},
     disk::layout,
+    numbers::Numbers,
     store::{Shared, joined},
 };
 
-/// Names that are tried for one file before we give up.
+/// Names that are tried for a folder that is a file.
 const MAX_TRIES: u32 = 10_000;
 /// Bytes read at once.
 const READ: usize = 256 << 10;
@@ -147,10 +148,9 @@ impl Shared {
             row.hash = Some(hash.await?);
         }
         let path = RelativePath::new(&row.folder, &row.name)?;
-        let mut wanted = layout::spelled(&path);
-        let mut n = 1;
-        for _ in 0..MAX_TRIES {
-            row.stored_as = layout::numbered(&wanted, n);
+        let mut numbers = Numbers::new(&row.owner, row.id, layout::spelled(&path));
+        loop {
+            row.stored_as = numbers.next(self).await?;
             row.path_key = layout::key(&row.stored_as);
             let claim = Command::Claim {
                 id: row.id,
@@ -163,7 +163,7 @@ impl Shared {
                 // The place is taken, or the upload is not what it was.
                 let now = self.catalog.get(vec![row.id]).await?.pop();
                 match now.map(|row| row.state) {
-                    Some(RowState::Unfinished) => n += 1,
+                    Some(RowState::Unfinished) => {}
                     Some(_) => return Err(StoreError::Unavailable),
                     None => return Err(StoreError::NotFound),
                 }
@@ -176,17 +176,16 @@ impl Shared {
             self.catalog.apply(Command::Unclaim { id: row.id }).await?;
             match renamed {
                 // Something lies there that the catalog does not know.
-                Ok(_) => n += 1,
+                Ok(_) => {}
                 Err(StoreError::Io { source, .. })
                     if source.kind() == io::ErrorKind::NotADirectory =>
                 {
-                    wanted = self.around_file(&row, &wanted).await?;
-                    n = 1;
+                    let around = self.around_file(&row, numbers.wanted()).await?;
+                    numbers.want(around);
                 }
                 Err(error) => return Err(error),
             }
         }
-        Err(StoreError::Invalid("no free name was found for this file"))
     }
 
     async fn rename(&self, row: &Row) -> Result<bool, StoreError> {

@@ -9,10 +9,12 @@ use crate::{
     ChunkAnswer, Party, Store, StoreError,
     active::{Active, Grant, RANGE, merge},
     backend::Incoming,
-    catalog::Left,
     chunk::PIECE,
     store::{Asked, Shared, joined},
 };
+
+/// How much room is made ahead for bytes of which nobody knows how many there are.
+const RESERVE: u64 = 4 << 20;
 
 /// Bytes that come in order from some offset. Dropping it keeps nothing that was not recorded.
 #[derive(Debug)]
@@ -24,8 +26,11 @@ pub struct RangeWriter {
     start: u64,
     end: u64,
     max: u64,
-    /// What there was room for at the start, if nothing is reserved.
-    growth: Option<Left>,
+    party: Party,
+    /// Bytes of the upload that had come before.
+    before: u64,
+    /// Up to where room is made, if the size is not known: nothing was reserved for it.
+    reserved: Option<u64>,
     buffer: BytesMut,
 }
 
@@ -44,18 +49,14 @@ impl Store {
         id: UploadId,
         offset: u64,
     ) -> Result<RangeWriter, StoreError> {
-        let Asked::Active(active, _) = self.shared.ask(now, party, id).await? else {
+        let Asked::Active(active, row) = self.shared.ask(now, party, id).await? else {
             return Err(StoreError::Invalid("the upload is finished"));
         };
         let sender = Sender::new("range").map_err(|_| StoreError::Unavailable)?;
         let idle = self.shared.config.lease_idle_ms;
         let grant = active.lease(RANGE, &sender, 0, now, idle).await?;
-        let growth = if active.lock().size.is_none() {
-            Some(self.shared.growth(now, party).await?)
-        } else {
-            None
-        };
-        let max = {
+        self.shared.reserve_again(now, party, &row).await?;
+        let (max, before, is_sizeless) = {
             let inner = active.lock();
             let end = inner.size.unwrap_or(self.shared.config.limits.file_size);
             let received = inner.received(active.chunk_size);
@@ -65,11 +66,13 @@ impl Store {
             {
                 return Err(StoreError::Invalid("these bytes have come before"));
             }
-            received
+            let max = received
                 .iter()
                 .map(|range| range.start)
                 .filter(|start| *start > offset)
-                .fold(end, u64::min)
+                .fold(end, u64::min);
+            let before = received.iter().map(|range| range.len()).sum();
+            (max, before, inner.size.is_none())
         };
         let incoming = self.shared.bytes(&active, grant.begin(now)?).await?;
         let shared = Arc::clone(&self.shared);
@@ -81,7 +84,9 @@ impl Store {
             start: offset,
             end: offset,
             max,
-            growth,
+            party: party.clone(),
+            before,
+            reserved: is_sizeless.then_some(offset),
             buffer: BytesMut::new(),
         })
     }
@@ -137,13 +142,8 @@ impl RangeWriter {
                 max: self.max,
             });
         }
-        if let Some(left) = self.growth {
-            if end - self.start > left.quota {
-                return Err(StoreError::QuotaExceeded);
-            }
-            if end - self.start > left.storage {
-                return Err(StoreError::StorageFull);
-            }
+        if self.reserved.is_some_and(|reserved| end > reserved) {
+            self.reserved = Some(self.reserve(now, end).await?);
         }
         self.grant.renew(now)?;
         while !bytes.is_empty() {
@@ -154,6 +154,24 @@ impl RangeWriter {
             }
         }
         Ok(())
+    }
+
+    /// Makes room up to `end` at least, and returns up to where.
+    async fn reserve(&self, now: Millis, end: u64) -> Result<u64, StoreError> {
+        let ahead = end.saturating_add(RESERVE).min(self.max);
+        let reserve = |end: u64| {
+            let received = self.before + (end - self.start);
+            let (party, id) = (&self.party, self.active.id);
+            self.shared.reserve(now, party, id, received)
+        };
+        match reserve(ahead).await {
+            Ok(()) => Ok(ahead),
+            // The last of it is given out as it is needed.
+            Err(StoreError::QuotaExceeded | StoreError::StorageFull) => {
+                reserve(end).await.map(|()| end)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     async fn flush(&mut self, now: Millis) -> Result<(), StoreError> {

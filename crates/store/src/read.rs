@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hoist_protocol::{
-    Checksum, ChecksumRun, ChecksumsFrom, ErrorBody, GoneUpload, Kind, ListResponse, Millis,
-    Receipt, Unfinished, UploadId, UploadStatus,
+    Checksum, ChecksumRun, ChecksumsFrom, ErrorBody, ErrorClass, GoneUpload, Kind, ListResponse,
+    Millis, Receipt, Unfinished, UploadId, UploadStatus,
 };
 
 use crate::{
@@ -27,6 +27,8 @@ pub struct ListQuery {
     pub after: Option<String>,
     /// At most how many rows; 0 for the default of 50, at most 1 000.
     pub limit: u32,
+    /// Begins with the finished ones: those that wait for bytes come first otherwise.
+    pub finished_only: bool,
 }
 
 /// A finished file, open for reading.
@@ -64,7 +66,8 @@ impl FileReader {
 
 impl Store {
     /// How uploads stand, one status per id, in order; with checksums of acknowledged chunks if
-    /// asked. The server may send fewer checksums than asked.
+    /// asked. The server may send fewer checksums than asked. What fails for one id is that id's
+    /// answer.
     ///
     /// # Errors
     ///
@@ -83,6 +86,7 @@ impl Store {
                 max,
             });
         }
+        self.shared.check_open()?;
         let mut left = MAX_CHECKSUMS;
         let mut statuses = Vec::with_capacity(ids.len());
         for id in ids {
@@ -97,13 +101,12 @@ impl Store {
                 }
                 Err(error) => Err(error),
             };
-            statuses.push(match status {
-                Ok(status) => status,
-                Err(error @ (StoreError::NotFound | StoreError::Expired)) => {
-                    gone(*id, error.body())
+            statuses.push(status.unwrap_or_else(|error| {
+                if error.code().class() == ErrorClass::Wait {
+                    tracing::warn!(%id, error = &error as &dyn std::error::Error, "the status of an upload could not be told");
                 }
-                Err(error) => return Err(error),
-            });
+                gone(*id, error.body())
+            }));
         }
         Ok(statuses)
     }
@@ -125,6 +128,13 @@ impl Store {
             query.limit.min(1000)
         };
         let after = query.after.as_deref().map(parse_after).transpose()?;
+        let after = if query.finished_only {
+            after
+                .filter(|after| after.finished)
+                .or(Some(After::UNFINISHED))
+        } else {
+            after
+        };
         let rows = self
             .shared
             .catalog
@@ -148,8 +158,15 @@ impl Store {
                 }
                 // Finished, expired or gone between the two looks: the next list has it right.
                 Ok(None) | Err(StoreError::NotFound | StoreError::Expired) => {}
+                // It is counted, so it is listed: as one that waits, as far as we know it.
                 Err(error) => {
-                    tracing::warn!(%id, error = &error as &dyn std::error::Error, "an upload could not be listed");
+                    tracing::warn!(%id, error = &error as &dyn std::error::Error, "an upload could not be published yet");
+                    let active = self
+                        .shared
+                        .remembered(id)
+                        .unwrap_or_else(|| Arc::new(Active::new(id, row.chunk_size, row.size)));
+                    page.uploads
+                        .push(self.shared.unfinished(&active, row, None, &mut 0).await?);
                 }
             }
             page.next = has_more.then_some(next);

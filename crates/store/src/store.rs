@@ -208,6 +208,37 @@ impl Shared {
         })
     }
 
+    /// Makes room for an upload: see [`Command::Reserve`].
+    pub(crate) async fn reserve(
+        &self,
+        now: Millis,
+        party: &Party,
+        id: UploadId,
+        received: u64,
+    ) -> Result<(), StoreError> {
+        let room = self.room(now, party).await?;
+        let command = Command::Reserve { id, received, room };
+        match self.catalog.apply(command).await? {
+            Outcome::Done => Ok(()),
+            Outcome::NoRoom(reason) => Err(self.no_room(reason)),
+            _ => Err(StoreError::NotFound),
+        }
+    }
+
+    /// Makes room again, before its first byte, for an upload whose reservation has lapsed.
+    pub(crate) async fn reserve_again(
+        &self,
+        now: Millis,
+        party: &Party,
+        row: &Row,
+    ) -> Result<(), StoreError> {
+        if row.size.is_some() && row.received == 0 && row.created <= self.since(now) {
+            self.reserve(now, party, row.id, 1).await
+        } else {
+            Ok(())
+        }
+    }
+
     /// How many bytes an upload without a size may still grow; nothing is reserved for it.
     pub(crate) async fn growth(&self, now: Millis, party: &Party) -> Result<Left, StoreError> {
         let room = self.room(now, party).await?;
@@ -306,6 +337,14 @@ impl Shared {
             inner.is_claimed = row.state == RowState::Publishing;
             if let Some((set, ranges)) = loaded {
                 inner.set = set;
+                if let Some(layout) = inner.layout(active.chunk_size) {
+                    // Chunks that came beyond an end that was not known yet.
+                    while let Some(last) = inner.set.ranges().map(|(_, end)| end - 1).max()
+                        && last >= layout.count()
+                    {
+                        inner.set.remove(last);
+                    }
+                }
                 inner.ranges = merge(ranges);
                 // Nobody knows any more whether the size was known when these chunks came.
                 inner.was_sizeless = true;
@@ -420,7 +459,7 @@ impl Shared {
         {
             return Err(StoreError::NotFound);
         }
-        active.lock().size = Some(size);
+        active.lock().fix_size(active.chunk_size, size);
         Ok(())
     }
 

@@ -40,6 +40,8 @@ impl Store {
     /// - [`StoreError::NotFound`], [`StoreError::Expired`].
     /// - [`StoreError::InvalidChunk`] if there is no such chunk or its length is another.
     /// - [`StoreError::InFlight`] if somebody else writes it now.
+    /// - [`StoreError::StorageFull`], [`StoreError::QuotaExceeded`] if its reservation has lapsed and
+    ///   the room has gone to others.
     pub async fn write_chunk(
         &self,
         now: Millis,
@@ -51,11 +53,15 @@ impl Store {
         for _ in 0..TRIES {
             match self.shared.ask(now, party, chunk.upload).await? {
                 Asked::Finished(row) => return self.compare_finished(&row, chunk).await,
-                Asked::Active(active, _) => {
-                    match self
-                        .write_active(now, party, &active, sender, attempt, chunk)
-                        .await
-                    {
+                Asked::Active(active, row) => {
+                    let written = match self.shared.reserve_again(now, party, &row).await {
+                        Ok(()) => {
+                            self.write_active(now, party, &active, sender, attempt, chunk)
+                                .await
+                        }
+                        Err(error) => Err(error),
+                    };
+                    match written {
                         // It was published or removed in between: the catalog says which.
                         Err(StoreError::NotFound) => {}
                         done => return done,

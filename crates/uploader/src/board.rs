@@ -82,6 +82,8 @@ pub struct Overview {
     pub totals: Totals,
     /// What holds the whole queue, if anything does.
     pub paused: Option<PauseReason>,
+    /// Whether requests fail again and again; they are repeated by themselves.
+    pub is_failing: bool,
     /// Acknowledged bytes per second, once that can be told.
     pub rate_bytes_per_s: Option<u64>,
     /// Time left in milliseconds, once that can be told.
@@ -190,6 +192,7 @@ impl Publisher {
             news.overview = Some(Overview {
                 totals: snapshot.totals,
                 paused: snapshot.paused,
+                is_failing: snapshot.is_failing,
                 rate_bytes_per_s: snapshot.rate_bytes_per_s,
                 time_left_ms: snapshot.time_left_ms,
                 is_started: snapshot.is_started,

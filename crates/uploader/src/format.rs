@@ -138,24 +138,30 @@ pub(crate) fn summary(overview: &Overview) -> String {
     parts.join(" · ")
 }
 
-/// What holds the queue, and what ends it; `None` if the person did it.
-pub(crate) fn way_out(reason: PauseReason) -> Option<&'static str> {
-    match reason {
-        PauseReason::ByPerson => None,
-        PauseReason::Offline => {
-            Some("There is no network. Uploads go on by themselves when it is back.")
+/// What holds the queue, and what ends it; empty if nothing does, or the person.
+pub(crate) fn held(overview: &Overview) -> &'static str {
+    if overview.totals.unsettled == 0 {
+        return "";
+    }
+    match overview.paused {
+        None if overview.is_failing => {
+            "The server does not answer. It is tried again by itself; nothing is lost."
         }
-        PauseReason::SignIn => {
-            Some("Please sign in again, in another tab if you like; then press “Resume all”.")
+        None | Some(PauseReason::ByPerson) => "",
+        Some(PauseReason::Offline) => {
+            "There is no network. Uploads go on by themselves when it is back."
         }
-        PauseReason::DiskFull => {
-            Some("The server has no room left. It is tried again from time to time.")
+        Some(PauseReason::SignIn) => {
+            "Please sign in again, in another tab if you like; then press “Resume all”."
         }
-        PauseReason::RateLimited => {
-            Some("The server is busy and asked to slow down. It goes on by itself.")
+        Some(PauseReason::DiskFull) => {
+            "The server has no room left. It is tried again from time to time."
         }
-        PauseReason::Stalled => Some("The connection stands still. It is tried again by itself."),
-        _ => Some("Uploads are waiting."),
+        Some(PauseReason::RateLimited) => {
+            "The server is busy and asked to slow down. It goes on by itself."
+        }
+        Some(PauseReason::Stalled) => "The connection stands still. It is tried again by itself.",
+        Some(_) => "Uploads are waiting.",
     }
 }
 
@@ -297,5 +303,21 @@ mod tests {
             summary(&overview),
             "3 of 1,200 files uploaded · 4 MB · 2 failed"
         );
+    }
+
+    #[test]
+    fn what_holds_the_queue_is_said_only_while_something_is_left_to_do() {
+        let mut overview = Overview::default();
+        overview.totals.unsettled = 1;
+        assert_eq!(held(&overview), "");
+        overview.is_failing = true;
+        assert!(held(&overview).contains("does not answer"));
+        // The person knows, and the network is the better reason.
+        overview.paused = Some(PauseReason::ByPerson);
+        assert_eq!(held(&overview), "");
+        overview.paused = Some(PauseReason::Offline);
+        assert!(held(&overview).contains("no network"));
+        overview.totals.unsettled = 0;
+        assert_eq!(held(&overview), "");
     }
 }

@@ -62,6 +62,10 @@ pub struct UploaderOptions {
     pub on_conflict: OnConflict,
     /// Whether there is a button to choose a whole folder. Default `true`.
     pub directory: bool,
+    /// Whether the component stands inside a form of the page around it. Then it renders no form of
+    /// its own, because a form inside a form is dropped by the parser; without JavaScript its button
+    /// sends that form's fields to [`UploaderOptions::endpoint`]. Default `false`.
+    pub in_form: bool,
     /// Headers of every request, as name and value. Another origin must allow them.
     pub headers: Vec<(String, String)>,
     /// Whether cookies go to another origin. Default `false`; to the same origin they always go.
@@ -108,6 +112,7 @@ impl Default for UploaderOptions {
             retry: RetryPolicy::default(),
             on_conflict: OnConflict::KeepBoth,
             directory: true,
+            in_form: false,
             headers: Vec::new(),
             with_credentials: false,
             body: Body::Auto,

@@ -80,6 +80,29 @@ fn the_first_html_says_what_is_unfinished_and_what_is_there() {
 }
 
 #[test]
+fn inside_a_form_of_the_page_there_is_no_other_and_the_button_says_where_to() {
+    let options = UploaderOptions {
+        in_form: true,
+        ..UploaderOptions::default()
+    };
+    let html = Owner::new().with(|| view! { <Uploader options/> }.to_html());
+    assert!(!html.contains("<form"), "{html}");
+    for part in [
+        "formaction=\"/hoist/form\"",
+        "formmethod=\"post\"",
+        "formenctype=\"multipart/form-data\"",
+        "formnovalidate",
+    ] {
+        assert!(html.contains(part), "{part} in {html}");
+    }
+    let own = self::html(None);
+    assert!(
+        own.contains("<form") && !own.contains("formaction"),
+        "{own}"
+    );
+}
+
+#[test]
 fn without_a_script_there_is_a_form_that_works_and_nothing_is_said_to_be_alive() {
     let html = html(None);
     for part in [

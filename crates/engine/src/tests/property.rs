@@ -625,3 +625,26 @@ fn a_clock_that_jumps_back_or_to_the_end_stops_nothing() {
     bench.run();
     assert_eq!(bench.engine.snapshot().totals.finished, 1);
 }
+
+#[test]
+fn failing_again_and_again_is_said_until_something_succeeds() {
+    let mut bench = Bench::new(config());
+    bench.add(
+        Picked {
+            name: "a".to_owned(),
+            size: CHUNK,
+            ..Picked::default()
+        },
+        1,
+    );
+    let mut said = Vec::new();
+    for fate in [Fate::Lost, Fate::Lost, Fate::Lost, Fate::Answered] {
+        bench.wait(20_000);
+        said.push(bench.engine.snapshot().is_failing);
+        let request = *bench.pending.first_key_value().unwrap().0;
+        bench.end(request, fate);
+    }
+    said.push(bench.engine.snapshot().is_failing);
+    // One failure is not worth a word; and a request under way does not make it unsaid.
+    assert_eq!(said, [false, false, true, true, false]);
+}

@@ -68,7 +68,7 @@ fn create(
             found.first().map(|old| (*old).clone())
         };
         if let Some(earlier) =
-            best(false).or_else(|| row.folder.is_empty().then(|| best(true)).flatten())
+            best(false).or_else(|| row.is_picked_alone().then(|| best(true)).flatten())
         {
             return Found::Earlier(earlier);
         }
@@ -164,6 +164,22 @@ impl Catalog for MemoryCatalog {
                 row.expires = expires;
                 row.received = received;
             }),
+            Command::Reserve { id, received, room } => {
+                let own = usage(&rows, Some(&room.owner), room.since);
+                let left = room.left(own, usage(&rows, None, room.since));
+                match rows.get_mut(&id) {
+                    Some(row) if row.state == RowState::Unfinished => {
+                        match left.reserve(row, received, room.since) {
+                            Ok(received) => {
+                                row.received = received;
+                                Outcome::Done
+                            }
+                            Err(reason) => Outcome::NoRoom(reason),
+                        }
+                    }
+                    _ => Outcome::NotDone,
+                }
+            }
             Command::SetSize { id, size } => {
                 change(&mut rows, id, &[RowState::Unfinished], &mut |row| {
                     row.size = Some(size);
@@ -241,6 +257,15 @@ impl Catalog for MemoryCatalog {
                     })
                 }
             }
+            Command::Lost { id, from } => {
+                let is_it = |row: &Row| row.state == RowState::Finished && row.stored_as == from;
+                if rows.get(&id).is_some_and(is_it) {
+                    rows.remove(&id);
+                    Outcome::Done
+                } else {
+                    Outcome::NotDone
+                }
+            }
             Command::Remove { id } => {
                 if rows.remove(&id).is_some() {
                     Outcome::Done
@@ -293,7 +318,7 @@ impl Catalog for MemoryCatalog {
         Self::now(usage(&self.rows(), owner.as_ref(), since))
     }
 
-    fn expired(&self, now: u64, limit: u32) -> Answer<'_, Vec<Row>> {
+    fn expired(&self, now: u64, skip: u32, limit: u32) -> Answer<'_, Vec<Row>> {
         let rows = self.rows();
         let over = |row: &&Row| {
             matches!(row.state, RowState::Unfinished | RowState::Hidden) && row.expires <= now
@@ -301,10 +326,23 @@ impl Catalog for MemoryCatalog {
         Self::now(
             rows.values()
                 .filter(over)
+                .skip(skip as usize)
                 .take(limit as usize)
                 .cloned()
                 .collect(),
         )
+    }
+
+    fn taken(&self, owner: Owner, but: UploadId, keys: Vec<String>) -> Answer<'_, Vec<String>> {
+        let rows = self.rows();
+        let is_it = |row: &&Row| {
+            row.owner == owner
+                && row.id != but
+                && row.state != RowState::Unfinished
+                && keys.contains(&row.path_key)
+        };
+        let taken = rows.values().filter(is_it);
+        Self::now(taken.map(|row| row.path_key.clone()).collect())
     }
 
     fn publishing(&self) -> Answer<'_, Vec<Row>> {

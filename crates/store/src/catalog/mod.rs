@@ -37,6 +37,13 @@ pub(crate) enum Command {
         expires: u64,
         received: u64,
     },
+    /// Makes room for an upload before its bytes come: again for all of one whose reservation has
+    /// lapsed, or for `received` bytes in all of one without a size.
+    Reserve {
+        id: UploadId,
+        received: u64,
+        room: Room,
+    },
     /// Tells the size of an upload that was created without.
     SetSize { id: UploadId, size: u64 },
     /// Claims a place for a file that is about to be published there.
@@ -65,6 +72,8 @@ pub(crate) enum Command {
         stored_as: String,
         path_key: String,
     },
+    /// Forgets a finished file that is not at `from` any more, if that is still its place.
+    Lost { id: UploadId, from: String },
     /// Forgets an upload or file.
     Remove { id: UploadId },
 }
@@ -100,6 +109,8 @@ pub(crate) enum Outcome {
     Done,
     /// It was not: the row is gone or in another state, or the place is taken.
     NotDone,
+    /// Answer to [`Command::Reserve`]: there is not enough.
+    NoRoom(NoRoom),
     /// Answer to [`Command::Create`].
     Created(Vec<Found>),
 }
@@ -110,6 +121,15 @@ pub(crate) struct After {
     pub(crate) finished: bool,
     pub(crate) time: u64,
     pub(crate) id: UploadId,
+}
+
+impl After {
+    /// Behind all that are unfinished, before the newest file.
+    pub(crate) const UNFINISHED: Self = Self {
+        finished: true,
+        time: u64::MAX,
+        id: UploadId::from_bytes([0; 16]),
+    };
 }
 
 /// Which uploads and files there are.
@@ -125,8 +145,10 @@ pub(crate) trait Catalog: Send + Sync + std::fmt::Debug {
     /// Bytes an owner (or everybody) has: of finished files, and of unfinished ones that have
     /// bytes or were created after `since`.
     fn usage(&self, owner: Option<Owner>, since: u64) -> Answer<'_, Usage>;
-    /// At most `limit` rows whose time is over.
-    fn expired(&self, now: u64, limit: u32) -> Answer<'_, Vec<Row>>;
+    /// At most `limit` rows whose time is over, but for the first `skip`; always in one order.
+    fn expired(&self, now: u64, skip: u32, limit: u32) -> Answer<'_, Vec<Row>>;
+    /// Which of these keys are taken by an owner's files, or those about to be, other than `but`.
+    fn taken(&self, owner: Owner, but: UploadId, keys: Vec<String>) -> Answer<'_, Vec<String>>;
     /// Rows that were being published when the process ended.
     fn publishing(&self) -> Answer<'_, Vec<Row>>;
     /// How many transactions there were, for tests.

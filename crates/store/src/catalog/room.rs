@@ -54,6 +54,24 @@ impl Room {
 }
 
 impl Left {
+    /// What an unfinished upload has received at least, for the ledger, if there is room for that.
+    pub(crate) fn reserve(self, row: &Row, received: u64, since: u64) -> Result<u64, NoRoom> {
+        let is_counted = row.received > 0 || row.created > since;
+        let needed = match row.size {
+            Some(_) if is_counted => 0,
+            Some(size) => size,
+            None => received.saturating_sub(row.received),
+        };
+        if needed > self.quota {
+            return Err(NoRoom::Quota);
+        }
+        if needed > self.storage {
+            return Err(NoRoom::Storage);
+        }
+        // With one byte it counts until it expires.
+        Ok(received.max(row.received).max(1))
+    }
+
     /// Takes what a new upload needs, or nothing. Folders and empty files always fit: they are
     /// finished at once.
     pub(crate) fn take(&mut self, row: &Row) -> Result<(), NoRoom> {

@@ -60,6 +60,12 @@ impl Row {
         ChunkLayout::new(self.size?, self.chunk_size).ok()
     }
 
+    /// Whether it may be a file of some folder that was picked without its folder this time. A
+    /// folder of its own has nothing but its path to be known by.
+    pub(crate) fn is_picked_alone(&self) -> bool {
+        self.folder.is_empty() && self.kind == Kind::File
+    }
+
     /// The time the list is ordered by.
     pub(crate) const fn list_time(&self) -> u64 {
         if matches!(self.state, RowState::Finished) {

@@ -7,7 +7,7 @@
 mod command;
 mod query;
 
-use std::{path::Path, sync::atomic::Ordering, time::Duration};
+use std::{os::unix::fs::OpenOptionsExt as _, path::Path, sync::atomic::Ordering, time::Duration};
 
 use sqlx::{
     Connection, Row as _, SqliteConnection, SqlitePool,
@@ -16,7 +16,7 @@ use sqlx::{
 use tokio::sync::{mpsc, oneshot};
 
 use super::{After, Answer, Catalog, Command, Outcome, Row, Usage};
-use crate::{Owner, StoreError};
+use crate::{Owner, StoreError, store::io_error};
 use hoist_protocol::{ListCounts, UploadId};
 
 /// The version of the tables; a folder with a higher one is refused.
@@ -116,6 +116,13 @@ impl SqliteCatalog {
     ///
     /// [`StoreError::NewerSchema`] if a newer program wrote it, [`StoreError::Catalog`] otherwise.
     pub(crate) async fn open(file: &Path) -> Result<Self, StoreError> {
+        // Made here if it is not there, for its mode, which SQLite gives to the files beside it, too.
+        std::fs::File::options()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(file)
+            .map_err(io_error("making the catalog"))?;
         let options = SqliteConnectOptions::new()
             .filename(file)
             .create_if_missing(true)
@@ -260,8 +267,12 @@ impl Catalog for SqliteCatalog {
         })
     }
 
-    fn expired(&self, now: u64, limit: u32) -> Answer<'_, Vec<Row>> {
-        Box::pin(query::expired(&self.readers, now, limit))
+    fn expired(&self, now: u64, skip: u32, limit: u32) -> Answer<'_, Vec<Row>> {
+        Box::pin(query::expired(&self.readers, now, skip, limit))
+    }
+
+    fn taken(&self, owner: Owner, but: UploadId, keys: Vec<String>) -> Answer<'_, Vec<String>> {
+        Box::pin(query::taken(&self.readers, owner, but, keys))
     }
 
     fn publishing(&self) -> Answer<'_, Vec<Row>> {

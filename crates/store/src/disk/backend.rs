@@ -138,7 +138,10 @@ impl Backend for DiskBackend {
 
     fn open(&self, place: &str) -> io::Result<Option<Arc<dyn Stored>>> {
         match self.disk.open(place, Open::Read) {
-            Err(error) if is_missing(&error) => Ok(None),
+            // A folder is no file, as if there were none.
+            Err(error) if is_missing(&error) || error.kind() == io::ErrorKind::IsADirectory => {
+                Ok(None)
+            }
             opened => opened.map(|file| Some(Arc::new(DiskStored(file)) as Arc<dyn Stored>)),
         }
     }

@@ -101,8 +101,12 @@ pub(crate) fn numbered(stored_as: &str, n: u32) -> String {
         .rsplit_once('/')
         .map_or(("", stored_as), |(folder, name)| (folder, name));
     let dot = name.rfind('.').filter(|dot| *dot > 0).unwrap_or(name.len());
-    let (stem, extension) = name.split_at_checked(dot).unwrap_or((name, ""));
     let number = format!(" ({n})");
+    let (stem, extension) = name
+        .split_at_checked(dot)
+        // What leaves no room for a character before the number is no extension.
+        .filter(|(_, extension)| extension.len() + number.len() + 4 <= MAX_NAME_BYTES)
+        .unwrap_or((name, ""));
     let mut stem = stem.to_owned();
     while !stem.is_empty() && stem.len() + number.len() + extension.len() > MAX_NAME_BYTES {
         stem.pop();
@@ -113,6 +117,8 @@ pub(crate) fn numbered(stored_as: &str, n: u32) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -140,6 +146,32 @@ mod tests {
         }
         assert_eq!(spelt("aux/b.", "c"), "_aux/b_/c");
         assert!(spelt("", &format!("con.{}", "x".repeat(251))).len() <= MAX_NAME_BYTES);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+        #[test]
+        fn every_name_fits_with_every_number(
+            folder in "([b-yé.]{1,20}/){0,2}",
+            name in prop_oneof!["[a.é文😀 ]{1,255}", "[a.]\\PC{0,250}", "[é.]{0,3}\\.[文x😀]{0,254}"],
+            n in prop_oneof![2..20u32, any::<u32>()],
+        ) {
+            // Cut to what a name may be at most, as its sender must.
+            let end = (0..=MAX_NAME_BYTES.min(name.len())).rev().find(|end| name.is_char_boundary(*end)).unwrap();
+            let name = &name[..end];
+            prop_assume!(!name.contains('/') && !name.is_empty());
+            let wanted = format!("{folder}{name}");
+            let numbered = numbered(&wanted, n);
+            let last = numbered.strip_prefix(&folder).unwrap();
+            prop_assert!(last.len() <= MAX_NAME_BYTES, "{} bytes", last.len());
+            if n > 1 {
+                let number = format!(" ({n})");
+                prop_assert!(last.contains(&number), "{last}");
+                // As much of the name stays as there is room for.
+                prop_assert!(last.len() + 4 > MAX_NAME_BYTES.min(name.len() + number.len()), "{last}");
+                prop_assert!(last.replacen(&number, "", 1).chars().all(|c| name.contains(c)));
+            }
+        }
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub(crate) enum Open {
 /// A folder of files. Paths are relative to it, made by [`layout`], and never leave it: not
 /// through `..` and not through a symlink that somebody planted.
 pub(crate) trait Disk: Debug + Send + Sync {
-    /// Opens a file; folders and anything that is no regular file are errors.
+    /// Opens a file; `IsADirectory` for folders and anything else that is no regular file.
     fn open(&self, path: &str, how: Open) -> io::Result<Arc<dyn DiskFile>>;
     /// Makes one folder; `AlreadyExists` if something lies there.
     fn make_folder(&self, path: &str) -> io::Result<()>;

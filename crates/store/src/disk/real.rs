@@ -100,7 +100,8 @@ impl Disk for RealDisk {
         };
         let file = self.beneath(path, flags, mode)?;
         if !FileType::from_raw_mode(fstat(&file)?.st_mode).is_file() {
-            return Err(io::Error::other("not a regular file"));
+            let kind = io::ErrorKind::IsADirectory;
+            return Err(io::Error::new(kind, "not a regular file"));
         }
         Ok(Arc::new(RealFile {
             file: File::from(file),

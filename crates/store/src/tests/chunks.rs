@@ -134,6 +134,25 @@ conformance! {
         assert_eq!(receipt.hash.unwrap().to_string(), hash(&all));
     }
 
+    async fn a_chunk_beyond_an_end_that_became_known_meanwhile_does_not_stand_for_a_missing_one(bench: Bench) {
+        let all = bytes(3 * CHUNK, 11);
+        let id = bench.needed(NewFile { size: None, ..file("a", 0) }).await.id;
+        let claim = |index: u32, last| PackChunk { upload: id, index, length: CHUNK, checksum: None, last };
+        let part = |index: u64| all[(index * CHUNK) as usize..((index + 1) * CHUNK) as usize].to_vec();
+        // On its way while nobody knows that there are three only.
+        let sender = crate::tests::support::sender("other");
+        let mut beyond = bench.store.write_chunk(NOW, &bench.party, &sender, 0, &claim(5, false)).await.unwrap();
+        beyond.write(NOW, bytes(CHUNK, 12).into()).await.unwrap();
+        bench.send_as("page", 0, &claim(0, false), &part(0)).await.unwrap();
+        bench.send_as("page", 0, &claim(2, true), &part(2)).await.unwrap();
+        let late = beyond.finish(NOW).await;
+        assert!(matches!(late, Err(StoreError::Invalid(_))), "{late:?}");
+        assert_eq!(bench.received(id).await, [(0, CHUNK), (2 * CHUNK, 3 * CHUNK)]);
+        let receipt = bench.send_as("page", 0, &claim(1, false), &part(1)).await.unwrap().receipt.unwrap();
+        assert_eq!(receipt.hash.unwrap().to_string(), hash(&all));
+        assert!(bench.content(id).await == all);
+    }
+
     async fn the_first_chunk_may_turn_out_to_be_the_last(bench: Bench) {
         let all = bytes(CHUNK, 9);
         let id = bench.needed(NewFile { size: None, ..file("a", 0) }).await.id;

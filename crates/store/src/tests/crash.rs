@@ -160,8 +160,11 @@ impl Catalog for DyingCatalog {
     fn usage(&self, owner: Option<Owner>, since: u64) -> Answer<'_, Usage> {
         self.0.usage(owner, since)
     }
-    fn expired(&self, now: u64, limit: u32) -> Answer<'_, Vec<Row>> {
-        self.0.expired(now, limit)
+    fn expired(&self, now: u64, skip: u32, limit: u32) -> Answer<'_, Vec<Row>> {
+        self.0.expired(now, skip, limit)
+    }
+    fn taken(&self, owner: Owner, but: UploadId, keys: Vec<String>) -> Answer<'_, Vec<String>> {
+        self.0.taken(owner, but, keys)
     }
     fn publishing(&self) -> Answer<'_, Vec<Row>> {
         self.0.publishing()

@@ -75,6 +75,17 @@ conformance! {
         assert_ne!(bench.needed(file("a", 10)).await.id, first);
     }
 
+    async fn the_anonymous_are_not_told_of_the_file_of_another_even_if_they_want_to_be_asked(bench: Bench) {
+        let bench = Bench { party: crate::Party::anonymous(), ..bench };
+        let theirs = bench.upload(file("a", 3), b"abc").await;
+        for last_modified in [Some(1000), Some(2000), None] {
+            let new = NewFile { last_modified, on_conflict: OnConflict::Ask, ..file("a", 3) };
+            let mine = bench.upload(new, b"xyz").await;
+            assert_ne!((mine.id, mine.stored_as), (theirs.id, theirs.stored_as.clone()));
+        }
+        assert_eq!(bench.content(theirs.id).await, b"abc");
+    }
+
     async fn the_list_is_paged_unfinished_first_newest_first(bench: Bench) {
         for n in 0..5u64 {
             let at = NOW.plus(n);
@@ -86,7 +97,7 @@ conformance! {
         bench.store.delete(NOW, &bench.party, &[hidden]).await.unwrap();
         let (mut names, mut after, mut pages) = (Vec::new(), None, 0);
         loop {
-            let page = bench.store.list(NOW, &bench.party, &ListQuery { after, limit: 3 }).await.unwrap();
+            let page = bench.store.list(NOW, &bench.party, &ListQuery { after, limit: 3, ..ListQuery::default() }).await.unwrap();
             assert_eq!((page.counts.unfinished, page.counts.finished, page.counts.finished_bytes), (5, 5, 0));
             names.extend(page.uploads.into_iter().map(|upload| match upload {
                 UploadStatus::Unfinished(upload) => upload.name,
@@ -102,9 +113,35 @@ conformance! {
         assert_eq!(names, ["u4", "u3", "u2", "u1", "u0", "e4", "e3", "e2", "e1", "e0"]);
         assert_eq!(pages, 4);
         for wrong in ["", "x", "u5", "u-1", "fé-0", "u9-zz"] {
-            let query = ListQuery { after: Some(wrong.into()), limit: 3 };
+            let query = ListQuery { after: Some(wrong.into()), limit: 3, ..ListQuery::default() };
             assert!(matches!(bench.store.list(NOW, &bench.party, &query).await, Err(StoreError::Invalid(_))), "{wrong}");
         }
+    }
+
+    async fn a_list_of_finished_ones_begins_with_them_however_many_are_not(bench: Bench) {
+        for n in 0..5u64 {
+            let files = [file(&format!("u{n}"), 10 + n), file(&format!("e{n}"), 0)];
+            bench.store.create(NOW.plus(n), &bench.party, &files).await.unwrap();
+        }
+        let (mut names, mut after, mut pages) = (Vec::new(), None, 0);
+        while pages == 0 || after.is_some() {
+            let query = ListQuery { after, limit: 2, finished_only: true };
+            let page = bench.store.list(NOW, &bench.party, &query).await.unwrap();
+            assert_eq!((page.counts.unfinished, page.counts.finished), (5, 5));
+            names.extend(page.uploads.into_iter().map(|upload| match upload {
+                UploadStatus::Finished { receipt } => receipt.name,
+                other => panic!("{other:?}"),
+            }));
+            (pages, after) = (pages + 1, page.next);
+        }
+        assert_eq!((names.join(" ").as_str(), pages), ("e4 e3 e2 e1 e0", 3));
+        // A page that ended among the others goes on with the finished ones, too.
+        let mixed = ListQuery { limit: 2, ..ListQuery::default() };
+        let after = bench.store.list(NOW, &bench.party, &mixed).await.unwrap().next;
+        assert!(after.is_some());
+        let query = ListQuery { after, limit: 1, finished_only: true };
+        let page = bench.store.list(NOW, &bench.party, &query).await.unwrap();
+        assert!(matches!(&page.uploads[..], [UploadStatus::Finished { receipt }] if receipt.name == "e4"));
     }
 
     async fn a_deleted_file_can_be_restored_until_its_grace_is_over(bench: Bench) {

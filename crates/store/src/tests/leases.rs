@@ -242,7 +242,10 @@ async fn a_piece_of_a_torn_chunk_does_not_land_in_the_one_sent_again() {
         .write_chunk(NOW, &bench.party, &sender("page"), 0, &claim)
         .await
         .unwrap();
-    old.write(NOW, bytes(300_000, 99).into()).await.unwrap();
+    let piece = crate::chunk::PIECE as u64;
+    old.write(NOW, bytes(piece + 1000, 99).into())
+        .await
+        .unwrap();
     tokio::task::spawn_blocking(move || reached.recv().unwrap())
         .await
         .unwrap();

@@ -2,6 +2,7 @@
 
 mod chunks;
 mod crash;
+mod faults;
 mod files;
 mod leases;
 mod model;

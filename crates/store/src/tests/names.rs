@@ -33,6 +33,29 @@ conformance! {
         assert_eq!(places, expected.collect());
     }
 
+    async fn the_two_hundredth_file_of_one_name_costs_little_more_than_the_second(bench: Bench) {
+        let mut ids = Vec::new();
+        for n in 1..=200i64 {
+            let new = NewFile { last_modified: Some(n), ..file("d/image.jpg", 1) };
+            let before = bench.transactions();
+            let receipt = bench.upload(new, &[n as u8]).await;
+            let made = bench.transactions() - before;
+            // Create, a try of the wanted name, a claim, finished.
+            assert!(made <= 5, "{made} transactions for the {n}th");
+            let expected = if n == 1 { "d/image.jpg".into() } else { format!("d/image ({n}).jpg") };
+            assert_eq!(receipt.stored_as, expected);
+            ids.push(receipt.id);
+        }
+        let other = bench.upload(file("d/other.jpg", 1), b"x").await;
+        let before = bench.transactions();
+        let renamed = bench.store.rename(NOW, &bench.party, other.id, "image.jpg").await.unwrap();
+        assert_eq!(renamed.stored_as, "d/image (201).jpg");
+        assert!(bench.transactions() - before <= 3);
+        for (id, n) in ids.into_iter().zip(1..) {
+            assert_eq!(bench.content(id).await, [n as u8]);
+        }
+    }
+
     async fn what_is_published_at_once_is_so_once(bench: Bench) {
         let folder = NewFile { kind: Kind::Directory, last_modified: None, ..file("d", 0) };
         let same = vec![file("empty", 0), folder.clone(), file("empty", 0), folder, file("empty", 0)];
@@ -91,6 +114,46 @@ conformance! {
         for (id, content) in [(first.id, b"1"), (inside.id, b"2"), (third.id, b"3")] {
             assert_eq!(bench.content(id).await, content);
         }
+    }
+
+    async fn a_folder_of_several_files_is_kept_beside_a_file_of_its_name(bench: Bench) {
+        let mut kept = Vec::new();
+        for (name, place) in [
+            ("x", "x"),
+            ("x/a", "x (2)/a"),
+            ("x/b", "x (2)/b"),
+            ("x/deep/c", "x (2)/deep/c"),
+            ("f/g", "f/g"),
+            ("f/g/h", "f/g (2)/h"),
+            ("f/g/i", "f/g (2)/i"),
+            ("f/g/i/j", "f/g (2)/i (2)/j"),
+        ] {
+            let receipt = bench.upload(file(name, name.len() as u64), name.as_bytes()).await;
+            assert_eq!(receipt.stored_as, place);
+            kept.push((receipt.id, name));
+        }
+        for (id, name) in kept {
+            assert_eq!(bench.content(id).await, name.as_bytes());
+        }
+    }
+
+    async fn a_name_with_a_very_long_extension_gets_a_number_too(bench: Bench) {
+        let name = format!("a.{}", "x".repeat(253));
+        let first = bench.upload(file(&name, 1), b"1").await;
+        assert_eq!(first.stored_as, name);
+        let new = NewFile { last_modified: Some(7), ..file(&name, 1) };
+        let second = bench.upload(new, b"2").await;
+        assert!(second.stored_as.ends_with(" (2)") && second.stored_as.len() <= 255, "{}", second.stored_as);
+        assert_eq!(bench.content(second.id).await, b"2");
+    }
+
+    async fn an_empty_folder_elsewhere_is_another_one(bench: Bench) {
+        let folder = |name: &str| NewFile { kind: Kind::Directory, last_modified: None, ..file(name, 0) };
+        let inside = bench.present(folder("x/empty")).await;
+        let root = bench.present(folder("empty")).await;
+        assert_ne!(root.id, inside.id);
+        assert_eq!((root.stored_as.as_str(), root.path.as_str()), ("empty", ""));
+        assert_eq!(bench.present(folder("empty")).await.id, root.id);
     }
 
     async fn an_empty_folder_is_an_entry_and_is_there_once(bench: Bench) {

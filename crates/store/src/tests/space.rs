@@ -54,6 +54,49 @@ conformance! {
         assert_eq!(code(&answers[0]), None);
     }
 
+    async fn a_reservation_that_lapsed_is_made_again_before_the_first_byte_or_refused(bench: Bench) {
+        let mut bench = bench;
+        bench.party.quota = Some(100);
+        let late = bench.needed(file("late", 60)).await.id;
+        let later = NOW.plus(3_600_001);
+        let created = bench.store.create(later, &bench.party, &[file("quick", 60)]).await.unwrap();
+        let CreateAnswer::Needed(quick) = &created[0] else { panic!("{created:?}") };
+        let all = bytes(60, 1);
+        let (claim, part) = crate::tests::support::chunk(late, &all, 0);
+        let sender = crate::tests::support::sender("page");
+        let begin = || bench.store.write_chunk(later, &bench.party, &sender, 0, &claim);
+        assert!(matches!(begin().await, Err(StoreError::QuotaExceeded)));
+        let range = bench.store.write_range(later, &bench.party, late, 0).await;
+        assert!(matches!(range, Err(StoreError::QuotaExceeded)));
+        bench.store.delete(later, &bench.party, &[quick.id]).await.unwrap();
+        let mut writer = begin().await.unwrap();
+        let other = bench.store.create(later, &bench.party, &[file("other", 60)]).await.unwrap();
+        assert_eq!(code(&other[0]), Some(ErrorCode::QuotaExceeded), "it is reserved again");
+        writer.write(later, part.to_vec().into()).await.unwrap();
+        assert!(writer.finish(later).await.unwrap().receipt.is_some());
+    }
+
+    async fn uploads_without_a_size_that_grow_at_once_share_the_quota(bench: Bench) {
+        let mut bench = bench;
+        bench.party.quota = Some(5 << 20);
+        let mut writers = Vec::new();
+        for name in ["a", "b"] {
+            let new = NewFile { size: None, ..file(name, 0) };
+            let id = bench.needed(new).await.id;
+            writers.push(bench.store.write_range(NOW, &bench.party, id, 0).await.unwrap());
+        }
+        let (mut written, mut refused) = (0, 0);
+        let piece = bytes(256 << 10, 1);
+        for n in 0..24 {
+            match writers[n % 2].write(NOW, piece.clone().into()).await {
+                Ok(()) => written += piece.len(),
+                Err(StoreError::QuotaExceeded) => refused += 1,
+                Err(error) => panic!("{error:?}"),
+            }
+        }
+        assert!(refused > 0 && (3 << 20..=5 << 20).contains(&written), "{written} {refused}");
+    }
+
     async fn what_was_sent_or_begun_before_needs_no_new_room(bench: Bench) {
         let mut bench = bench;
         bench.party.quota = Some(100);
@@ -203,6 +246,28 @@ async fn a_folder_has_one_server_and_refuses_an_older_one() {
         matches!(refused, StoreError::NewerSchema { found: 2, known: 1 }),
         "{refused:?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_else_on_the_machine_may_look_into_a_folder_that_the_store_made() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let root = tempfile::tempdir().unwrap();
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode();
+    let folder = root.path().join("new/data");
+    let store = Store::open(&folder, config(), NOW).await.unwrap();
+    assert_eq!(mode(&folder) & 0o777, 0o700);
+    for name in ["catalog.db", "catalog.db-wal", "catalog.db-shm", "lock"] {
+        assert_eq!(mode(&folder.join(name)) & 0o777, 0o600, "{name}");
+    }
+    store.close().await.unwrap();
+
+    // Somebody who made it may want others to look.
+    let shared = root.path().join("shared");
+    std::fs::create_dir(&shared).unwrap();
+    std::fs::set_permissions(&shared, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let _store = Store::open(&shared, config(), NOW).await.unwrap();
+    assert_eq!(mode(&shared) & 0o777, 0o755);
+    assert_eq!(mode(&shared.join("catalog.db")) & 0o777, 0o600);
 }
 
 #[tokio::test]

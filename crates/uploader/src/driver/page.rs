@@ -14,10 +14,18 @@ impl Driver {
             return;
         };
         let mut listeners = self.listeners.borrow_mut();
+        // A server on the same machine needs no network; the browser's word is for all others.
+        let is_local = self.options.endpoint.starts_with('/')
+            && window
+                .location()
+                .hostname()
+                .is_ok_and(|host| is_loopback(&host));
         for (kind, online) in [("online", true), ("offline", false)] {
             let me = Weak::clone(&self.me);
             listeners.push(Listener::new(&window, kind, move |_| {
-                if let Some(driver) = me.upgrade() {
+                if let Some(driver) = me.upgrade()
+                    && (online || !is_local)
+                {
                     driver.feed(Event::Network { online });
                 }
             }));
@@ -29,7 +37,7 @@ impl Driver {
             }
         }));
         drop(listeners);
-        if !window.navigator().on_line() {
+        if !is_local && !window.navigator().on_line() {
             self.feed(Event::Network { online: false });
         }
     }
@@ -67,9 +75,20 @@ fn is_webkit(agent: &str) -> bool {
             .any(|other| agent.contains(other))
 }
 
+/// Whether a host is this machine.
+fn is_loopback(host: &str) -> bool {
+    let is_v4 = host
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'.');
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || host == "[::1]"
+        || is_v4 && host.starts_with("127.")
+}
+
 #[cfg(test)]
 mod tests {
-    use super::is_webkit;
+    use super::{is_loopback, is_webkit};
 
     #[test]
     fn every_browser_on_webkit_is_told_from_those_that_only_say_so() {
@@ -92,6 +111,29 @@ mod tests {
             ),
         ] {
             assert_eq!(is_webkit(agent), is, "{agent}");
+        }
+    }
+
+    #[test]
+    fn only_this_machine_is_loopback() {
+        for host in [
+            "localhost",
+            "a.localhost",
+            "127.0.0.1",
+            "127.8.8.8",
+            "[::1]",
+        ] {
+            assert!(is_loopback(host), "{host}");
+        }
+        for host in [
+            "example.com",
+            "localhost.example",
+            "127.example.com",
+            "10.127.0.1",
+            "[::2]",
+            "",
+        ] {
+            assert!(!is_loopback(host), "{host}");
         }
     }
 }

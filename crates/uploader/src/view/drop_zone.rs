@@ -7,8 +7,10 @@ use web_sys::HtmlInputElement;
 use super::parts::Text;
 use crate::{Uploader, format, pick};
 
-/// The zone that takes drops, with the labelled inputs for everybody else.
-pub(super) fn drop_zone(uploader: Uploader) -> AnyView {
+/// The zone that takes drops, with the labelled inputs for everybody else. `action` is where the
+/// button sends the form around it, if that form is not ours.
+pub(super) fn drop_zone(uploader: Uploader, action: Option<String>) -> AnyView {
+    let is_foreign = action.is_some();
     let options = uploader.options();
     let accept = options.restrictions.accept.join(",");
     let accept = (!accept.is_empty()).then_some(accept);
@@ -89,7 +91,14 @@ pub(super) fn drop_zone(uploader: Uploader) -> AnyView {
                             </label>
                         }
                     })}
-                <button class="hoist-uploader__button hoist-uploader__send" type="submit">
+                <button
+                    class="hoist-uploader__button hoist-uploader__send"
+                    type="submit"
+                    formaction=action
+                    formmethod=is_foreign.then_some("post")
+                    formenctype=is_foreign.then_some("multipart/form-data")
+                    formnovalidate=is_foreign
+                >
                     "Upload"
                 </button>
             </div>

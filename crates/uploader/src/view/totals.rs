@@ -69,12 +69,7 @@ fn bar(uploader: Uploader) -> AnyView {
             Uploader::clear,
         ),
     );
-    let held = text(uploader, |o| {
-        let held = o.paused.filter(|_| o.totals.unsettled > 0);
-        held.and_then(format::way_out)
-            .unwrap_or_default()
-            .to_owned()
-    });
+    let held = text(uploader, |o| format::held(o).to_owned());
     view! {
         <div class="hoist-uploader__totals">
             {paragraph("hoist-uploader__summary", text(uploader, format::summary))}

@@ -83,6 +83,24 @@ pub fn Uploader(
     });
     let options = uploader.options();
     let action = format!("{}{}", options.endpoint, route::FORM);
+    let zone = if options.in_form {
+        let zone = drop_zone(uploader, Some(action));
+        view! { <div class="hoist-uploader__form">{zone}</div> }.erase()
+    } else {
+        let zone = drop_zone(uploader, None);
+        view! {
+            <form
+                class="hoist-uploader__form"
+                method="post"
+                enctype="multipart/form-data"
+                action=action
+                on:submit=move |event| event.prevent_default()
+            >
+                {zone}
+            </form>
+        }
+        .erase()
+    };
 
     let is_alive = RwSignal::new(false);
     Effect::new(move || is_alive.set(true));
@@ -99,15 +117,7 @@ pub fn Uploader(
             data-hydrated=move || is_alive.get().then_some("")
             data-unsettled=unsettled
         >
-            <form
-                class="hoist-uploader__form"
-                method="post"
-                enctype="multipart/form-data"
-                action=action
-                on:submit=move |event| event.prevent_default()
-            >
-                {drop_zone(uploader)}
-            </form>
+            {zone}
             {totals_bar(uploader)}
             {file_list(uploader)}
             {live(uploader)}

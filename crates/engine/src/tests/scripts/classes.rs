@@ -1303,6 +1303,78 @@ fn a_request_without_progress_is_given_up_as_stalled() {
 }
 
 #[test]
+fn a_request_whose_bytes_are_taken_forever_is_given_up_all_the_same() {
+    // A byte every 29 seconds: each renews the patience of 30 seconds, and after 16 times that it
+    // is over.
+    let claims: String = (1..=18)
+        .map(|n| format!("        wait 29s\n        claim 1 {}\n", 1_000 + n))
+        .collect();
+    check(
+        &format!("add a 2c\n        wait 20ms\n        ok 0\n{claims}        run"),
+        expect![[r#"
+            > add a 2c
+              · added a
+            > wait 20ms
+              create #0 a
+            > ok 0
+              hash a:0-1
+              · started a
+              pack #1 a:0-1
+            > wait 29s
+            > claim 1 1001
+            > wait 29s
+            > claim 1 1002
+            > wait 29s
+            > claim 1 1003
+            > wait 29s
+            > claim 1 1004
+            > wait 29s
+            > claim 1 1005
+            > wait 29s
+            > claim 1 1006
+            > wait 29s
+            > claim 1 1007
+            > wait 29s
+            > claim 1 1008
+            > wait 29s
+            > claim 1 1009
+            > wait 29s
+            > claim 1 1010
+            > wait 29s
+            > claim 1 1011
+            > wait 29s
+            > claim 1 1012
+            > wait 29s
+            > claim 1 1013
+            > wait 29s
+            > claim 1 1014
+            > wait 29s
+            > claim 1 1015
+            > wait 29s
+            > claim 1 1016
+            > wait 29s
+              abort #1
+              · stalled
+              probe a
+              · retry a
+              status #2 a
+            > claim 1 1017
+            > wait 29s
+            > claim 1 1018
+            > run
+              hash a:0-1
+              pack #3 a:0 (attempt 1)
+              · chunk a:0
+              pack #4 a:1 (attempt 1)
+              · chunk a:1
+              · success a
+              · complete
+            = a 2c/2c done as a
+        "#]],
+    );
+}
+
+#[test]
 fn a_small_call_without_an_answer_is_repeated() {
     check(
         "add a 1c

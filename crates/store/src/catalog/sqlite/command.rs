@@ -47,6 +47,7 @@ pub(super) async fn run(
                 .execute(db)
                 .await?
         }
+        Command::Reserve { id, received, room } => return reserve(db, id, *received, room).await,
         Command::SetSize { id, size } => {
             sqlx::query("UPDATE uploads SET size = ? WHERE id = ? AND state = 0")
                 .bind(number(*size))
@@ -131,6 +132,13 @@ pub(super) async fn run(
             .execute(db)
             .await?
         }
+        Command::Lost { id, from } => {
+            sqlx::query("DELETE FROM uploads WHERE id = ? AND state = 2 AND stored_as = ?")
+                .bind(blob(id))
+                .bind(from)
+                .execute(db)
+                .await?
+        }
         Command::Remove { id } => {
             sqlx::query("DELETE FROM uploads WHERE id = ?")
                 .bind(blob(id))
@@ -139,6 +147,36 @@ pub(super) async fn run(
         }
     };
     Ok(outcome(&result))
+}
+
+async fn reserve(
+    db: &mut SqliteConnection,
+    id: &UploadId,
+    received: u64,
+    room: &Room,
+) -> Result<Outcome, sqlx::Error> {
+    let sql = format!("SELECT {COLUMNS} FROM uploads WHERE id = ? AND state = 0");
+    let row = sqlx::query(&sql)
+        .bind(blob(id))
+        .fetch_optional(&mut *db)
+        .await?;
+    let Some(row) = row else {
+        return Ok(Outcome::NotDone);
+    };
+    let row = query::row(&row)?;
+    let own = query::usage(&mut *db, Some(&room.owner), room.since).await?;
+    let all = query::usage(&mut *db, None, room.since).await?;
+    match room.left(own, all).reserve(&row, received, room.since) {
+        Ok(received) => {
+            let done = sqlx::query("UPDATE uploads SET received = ? WHERE id = ?")
+                .bind(number(received))
+                .bind(blob(id))
+                .execute(db)
+                .await?;
+            Ok(outcome(&done))
+        }
+        Err(reason) => Ok(Outcome::NoRoom(reason)),
+    }
 }
 
 async fn create(
@@ -204,7 +242,7 @@ async fn earlier(db: &mut SqliteConnection, row: &Row) -> Result<Option<Row>, sq
             [first, _] if !alone => return query::row(first).map(Some),
             _ => {}
         }
-        if !row.folder.is_empty() {
+        if !row.is_picked_alone() {
             break;
         }
     }

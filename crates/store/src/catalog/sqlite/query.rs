@@ -182,17 +182,41 @@ pub(super) async fn usage(
 pub(super) async fn expired(
     pool: &SqlitePool,
     now: u64,
+    skip: u32,
     limit: u32,
 ) -> Result<Vec<Row>, StoreError> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM uploads WHERE state IN (0, 3) AND expires <= ? ORDER BY expires LIMIT ?"
+        "SELECT {COLUMNS} FROM uploads WHERE state IN (0, 3) AND expires <= ? ORDER BY expires, id LIMIT ? OFFSET ?"
     );
     let found = sqlx::query(&sql)
         .bind(number(now))
         .bind(limit)
+        .bind(skip)
         .fetch_all(pool)
         .await;
     rows(&found.map_err(failed("looking for what has expired"))?)
+}
+
+pub(super) async fn taken(
+    pool: &SqlitePool,
+    owner: Owner,
+    but: UploadId,
+    keys: Vec<String>,
+) -> Result<Vec<String>, StoreError> {
+    let mut sql =
+        QueryBuilder::<Sqlite>::new("SELECT path_key FROM uploads WHERE state > 0 AND owner = ");
+    sql.push_bind(owner.as_str().to_owned());
+    sql.push(" AND id != ").push_bind(but.as_bytes().to_vec());
+    sql.push(" AND path_key IN (");
+    let mut list = sql.separated(", ");
+    for key in keys {
+        list.push_bind(key);
+    }
+    sql.push(")");
+    let found = sql.build().fetch_all(pool).await;
+    found
+        .and_then(|found| found.iter().map(|row| row.try_get(0)).collect())
+        .map_err(failed("looking for a free name"))
 }
 
 pub(super) async fn publishing(pool: &SqlitePool) -> Result<Vec<Row>, StoreError> {
