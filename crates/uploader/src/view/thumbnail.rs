@@ -28,15 +28,9 @@ pub(super) fn picture(
     place: NodeRef<html::Div>,
 ) {
     let file = file.clone();
-    let of_memo = file.clone();
-    // Of a row that the server listed, once it is stored; otherwise it stays the one that it was.
-    let is_fetched = Memo::new(move |_| {
-        let file = of_memo.read();
-        !file.is_from_this_visit && file.receipt().is_some()
-    });
     // An effect: never on the server.
     Effect::new(move || {
-        let (_, place) = (is_fetched.get(), place.get());
+        let place = place.get();
         let options = uploader.options();
         let (width, height) = (options.thumbnail_width, options.thumbnail_height);
         let source = file.with_untracked(|file| source(uploader, key, file));

@@ -84,8 +84,7 @@ pub fn Uploader(
     let options = uploader.options();
     let action = format!("{}{}", options.endpoint, route::FORM);
     let zone = if options.in_form {
-        let zone = drop_zone(uploader, Some(action));
-        view! { <div class="hoist-uploader__form">{zone}</div> }.erase()
+        drop_zone(uploader, Some(action))
     } else {
         let zone = drop_zone(uploader, None);
         view! {
