@@ -257,7 +257,16 @@ impl Driver {
             let event = self.inbox.borrow_mut().pop_front();
             let Some(event) = event else { break };
             handled += 1;
+            let removed = match &event {
+                Event::Remove(key) => Some(*key),
+                _ => None,
+            };
             self.engine.borrow_mut().handle(now(), event);
+            if let Some(key) = removed
+                && self.engine.borrow().snapshot().row(key).is_none()
+            {
+                self.drop_file(key);
+            }
             loop {
                 let action = self.engine.borrow_mut().next_action();
                 let Some(action) = action else { break };

@@ -1,7 +1,10 @@
 //! What the host page may set.
 
 use hoist_engine::{FileKey, Notice, Restrictions, RetryPolicy, Totals};
-use hoist_protocol::{ErrorCode, ListResponse, OnConflict, Receipt, route::DEFAULT_PREFIX};
+use hoist_protocol::{
+    ErrorCode, ListResponse, OnConflict, Receipt,
+    route::{self, DEFAULT_PREFIX},
+};
 use leptos::prelude::Callback;
 
 /// How the bytes of a request are handed to the browser.
@@ -46,6 +49,11 @@ pub struct UploaderOptions {
     pub chunk_size: Option<u64>,
     /// Most requests that carry bytes at the same time. Default 4.
     pub max_concurrent: u32,
+    /// Most CSS pixels that the picture of an image is wide; it keeps its proportions. Default 48;
+    /// with 0 there are no pictures.
+    pub thumbnail_width: u32,
+    /// Most CSS pixels that the picture of an image is high. Default 48; with 0 there are no pictures.
+    pub thumbnail_height: u32,
     /// What is taken; `accept` is also set on the input. Default: all that the server takes.
     pub restrictions: Restrictions,
     /// When failures are tried again.
@@ -80,6 +88,17 @@ pub struct UploaderOptions {
     pub on_event: Option<Callback<Notice>>,
 }
 
+impl UploaderOptions {
+    /// Where a stored file is fetched.
+    pub(crate) fn address(&self, receipt: &Receipt) -> String {
+        format!(
+            "{}{}",
+            self.endpoint,
+            route::file(receipt.id, &receipt.name)
+        )
+    }
+}
+
 impl Default for UploaderOptions {
     fn default() -> Self {
         Self {
@@ -87,6 +106,8 @@ impl Default for UploaderOptions {
             auto_start: true,
             chunk_size: None,
             max_concurrent: 4,
+            thumbnail_width: 48,
+            thumbnail_height: 48,
             restrictions: Restrictions::default(),
             retry: RetryPolicy::default(),
             on_conflict: OnConflict::KeepBoth,

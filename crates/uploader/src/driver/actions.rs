@@ -256,6 +256,7 @@ impl Driver {
 
     fn notify(&self, notice: Notice) {
         let options = &self.options;
+        self.let_go(&notice);
         match &notice {
             Notice::Success { receipt, .. } => tell(options.on_success, || receipt.clone()),
             Notice::Skipped { receipt, .. } => tell(options.on_skipped, || receipt.clone()),
@@ -267,8 +268,6 @@ impl Driver {
                     self.file_error(*key, None, words)
                 });
             }
-            // Nobody needs their bytes any more.
-            Notice::Duplicate { key, .. } | Notice::Replaced { key, .. } => self.drop_file(*key),
             Notice::Complete => {
                 tell(options.on_complete, || {
                     self.engine.borrow().snapshot().totals
@@ -277,6 +276,28 @@ impl Driver {
             _ => {}
         }
         tell(options.on_event, || notice);
+    }
+
+    /// Lets go of a file whose bytes nobody needs any more.
+    fn let_go(&self, notice: &Notice) {
+        match notice {
+            // The picture of an image is made when its row is seen, and that may be later.
+            Notice::Success { key, .. } | Notice::Skipped { key, .. } if self.is_image(*key) => {}
+            Notice::Success { key, .. }
+            | Notice::Skipped { key, .. }
+            | Notice::Duplicate { key, .. }
+            | Notice::Replaced { key, .. }
+            | Notice::Cancelled(key)
+            | Notice::Deleted(key) => self.drop_file(*key),
+            _ => {}
+        }
+    }
+
+    fn is_image(&self, key: FileKey) -> bool {
+        let engine = self.engine.borrow();
+        let row = engine.snapshot().row(key);
+        row.and_then(|row| row.media_type)
+            .is_some_and(|media_type| media_type.starts_with("image/"))
     }
 
     fn file_error(
@@ -307,7 +328,7 @@ impl Driver {
     pub(super) fn say_deletes_again(&self) {
         let url = self.url(route::DELETE);
         for json in self.deletes.borrow().values() {
-            transport::beacon(&url, json);
+            transport::farewell(&self.options, &url, json);
         }
     }
 }

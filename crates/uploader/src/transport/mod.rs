@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::json;
 
-pub(crate) use xhr::{Call, Payload, beacon, pack_blob, pack_buffer};
+pub(crate) use xhr::{Call, Payload, farewell, pack_blob, pack_buffer};
 
 /// What came back.
 #[derive(Clone, Debug, Default)]

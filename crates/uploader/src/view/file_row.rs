@@ -1,10 +1,13 @@
 //! One file.
 
 use crate::Erase as _;
-use hoist_protocol::{FileState, OnConflict, route};
+use hoist_protocol::{FileState, OnConflict};
 use leptos::prelude::*;
 
-use super::parts::{Text, button, download, fixed, progress, when};
+use super::{
+    parts::{Text, button, download, fixed, progress, when},
+    thumbnail::picture,
+};
 use crate::{FileKey, FileView, Uploader, VisibleRow, browser, format};
 
 const ACT_BAD: &str = "hoist-uploader__act hoist-uploader__act--bad";
@@ -29,12 +32,15 @@ pub(super) fn row(uploader: Uploader, row: &VisibleRow, size: Text) -> AnyView {
     let bar = when(is(file, has_progress), move || {
         progress("hoist-uploader__progress", label, max, value)
     });
-    let endpoint = uploader.options().endpoint.clone();
     let of_receipt = file.clone();
     let receipt = when(is(file, has_hash), move || {
-        of_receipt.with_untracked(|file| receipt_view(&endpoint, file))
+        of_receipt.with_untracked(|file| receipt_view(uploader, file))
     });
     let icon = format!("hoist-uploader__icon hoist-uploader__icon--{family}");
+    let place = NodeRef::new();
+    if family == "image" {
+        picture(uploader, key, file, place);
+    }
     view! {
         <li
             class="hoist-uploader__row"
@@ -44,9 +50,9 @@ pub(super) fn row(uploader: Uploader, row: &VisibleRow, size: Text) -> AnyView {
             aria-setsize=size
             aria-posinset=of(file, |f| (f.position + 1).to_string())
         >
-            <span class=icon aria-hidden="true">
+            <div class=icon aria-hidden="true" node_ref=place>
                 {badge}
-            </span>
+            </div>
             <div class="hoist-uploader__about">
                 <p class="hoist-uploader__title">
                     {folder}
@@ -81,7 +87,7 @@ fn has_hash(file: &FileView) -> bool {
     file.receipt().is_some_and(|receipt| receipt.hash.is_some())
 }
 
-fn receipt_view(endpoint: &str, file: &FileView) -> AnyView {
+fn receipt_view(uploader: Uploader, file: &FileView) -> AnyView {
     let Some(receipt) = file.receipt() else {
         return ().erase();
     };
@@ -89,7 +95,7 @@ fn receipt_view(endpoint: &str, file: &FileView) -> AnyView {
         .hash
         .map(|hash| hash.to_string())
         .unwrap_or_default();
-    let href = format!("{endpoint}{}", route::file(receipt.id, &receipt.name));
+    let href = uploader.options().address(receipt);
     let title = format!("BLAKE3 {hash}");
     let mut short: String = hash.chars().take(8).collect();
     short.push('…');
@@ -105,9 +111,7 @@ fn receipt_view(endpoint: &str, file: &FileView) -> AnyView {
     let label = format!("Copy the BLAKE3 hash of {}", receipt.name);
     let for_copy = hash.clone();
     let copy = button("hoist-uploader__link", word, fixed(label), move || {
-        if copy(&for_copy) {
-            is_copied.set(true);
-        }
+        copy(&for_copy, is_copied);
     });
     view! {
         <span class="hoist-uploader__receipt">
@@ -249,17 +253,20 @@ fn words(file: &FileView) -> String {
     }
 }
 
-/// Puts a text on the clipboard; `false` where there is none, as on a page without TLS.
-fn copy(text: &str) -> bool {
+/// Puts a text on the clipboard, and says so once it is there. Nothing happens where there is none,
+/// as on a page without TLS.
+fn copy(text: &str, is_copied: RwSignal<bool>) {
     let Some(navigator) = browser::window().map(|window| window.navigator()) else {
-        return false;
+        return;
     };
     if browser::property(&navigator, "clipboard").is_none() {
-        return false;
+        return;
     }
-    let promise = navigator.clipboard().write_text(text);
+    let written = navigator.clipboard().write_text(text);
     browser::spawn(async move {
-        let _ = wasm_bindgen_futures::JsFuture::from(promise).await;
+        if wasm_bindgen_futures::JsFuture::from(written).await.is_ok() {
+            // The row may be gone by now.
+            is_copied.try_set(true);
+        }
     });
-    true
 }

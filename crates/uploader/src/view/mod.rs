@@ -5,6 +5,7 @@ mod file_list;
 mod file_row;
 mod live;
 pub mod parts;
+mod thumbnail;
 mod totals;
 mod uploader;
 mod virtual_list;

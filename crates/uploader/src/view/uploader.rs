@@ -42,7 +42,9 @@ use crate::{UploaderOptions, shared, use_uploader};
 /// # Styling
 ///
 /// [`crate::STYLESHEET`]; custom properties `--uploader-*`; class names `hoist-uploader__…`. No
-/// style is written inline before the page is alive, so a strict policy holds.
+/// style is written inline before the page is alive, so a strict policy holds. Pictures of images need
+/// `img-src blob:` and a worker from the page's own origin; where a policy forbids these, the page
+/// makes the pictures itself, or the type of the file stands there.
 ///
 /// # Accessibility
 ///
@@ -56,12 +58,24 @@ pub fn Uploader(
     /// What the server has of this visitor; read on the server only, and sent along with the page.
     #[prop(default = None, into)]
     initial: Option<ListResponse>,
-    /// A handle that was made already; `options` and `initial` are then its own.
+    /// [`UploaderOptions::chunk_size`].
+    #[prop(optional)]
+    chunk_size: Option<u64>,
+    /// [`UploaderOptions::thumbnail_width`].
+    #[prop(optional)]
+    thumbnail_width: Option<u32>,
+    /// [`UploaderOptions::thumbnail_height`].
+    #[prop(optional)]
+    thumbnail_height: Option<u32>,
+    /// A handle that was made already; what else is given is then left aside.
     #[prop(optional)]
     uploader: Option<crate::Uploader>,
 ) -> impl IntoView {
     let uploader = uploader.unwrap_or_else(|| {
         let mut options = options;
+        options.chunk_size = chunk_size.or(options.chunk_size);
+        options.thumbnail_width = thumbnail_width.unwrap_or(options.thumbnail_width);
+        options.thumbnail_height = thumbnail_height.unwrap_or(options.thumbnail_height);
         let given = initial.or_else(|| options.initial.take());
         // The browser reads what the server has rendered with, and not its own arguments.
         options.initial = shared(move || given);
@@ -70,8 +84,7 @@ pub fn Uploader(
     let options = uploader.options();
     let action = format!("{}{}", options.endpoint, route::FORM);
     let zone = if options.in_form {
-        let zone = drop_zone(uploader, Some(action));
-        view! { <div class="hoist-uploader__form">{zone}</div> }.erase()
+        drop_zone(uploader, Some(action))
     } else {
         let zone = drop_zone(uploader, None);
         view! {
