@@ -238,7 +238,7 @@ fn dos_time(seconds: i64) -> (u16, u16) {
     let month = if month < 10 { month + 3 } else { month - 9 };
     let year = era * 400 + year + i64::from(month <= 2);
     let date = (year - 1980) << 9 | month << 5 | day;
-    let time = rest / 3600 << 11 | rest / 60 % 60 << 5 | rest % 60 / 2;
+    let time = ((rest / 3600) << 11) | ((rest / 60 % 60) << 5) | (rest % 60 / 2);
     let narrow = |number| u16::try_from(number).unwrap_or_default();
     (narrow(time), narrow(date))
 }
