@@ -1,9 +1,10 @@
 # `make` alone says what there is.
-.PHONY: help setup build serve test audit
+.PHONY: help setup build serve test image audit
 help:
 	@echo 'make serve   installs what is missing, builds the release, serves http://127.0.0.1:3000, data in ./data'
 	@echo 'make test    everything that CI checks; it installs what is missing'
 	@echo 'make build   the release alone'
+	@echo 'make image   a container image of one static program and its site'
 	@echo 'make setup   the tools alone'
 	@echo 'make audit   known weaknesses of dependencies; needs the network'
 setup:
@@ -14,5 +15,8 @@ serve:
 	@scripts/serve
 test:
 	@scripts/check
+image:
+	@scripts/setup
+	@scripts/image
 audit:
 	@scripts/audit

@@ -20,7 +20,7 @@ use leptos::{
 };
 use tower_http::services::ServeDir;
 
-use crate::{AppError, PageData, shell};
+use crate::{AppError, PageData, plain::Plain, shell};
 
 /// Rows of a first HTML, and of a page of stored files.
 const ROWS: u32 = 50;
@@ -34,6 +34,8 @@ pub struct Backend {
     pub http: HttpConfig,
     /// Where the upload protocol is mounted, as `/hoist`.
     pub endpoint: String,
+    /// Where one signs out, as `/sign-out`, if one can.
+    pub sign_out: Option<String>,
 }
 
 /// The router of the page, its server functions and its static files.
@@ -83,9 +85,13 @@ async fn page(State(pages): State<Arc<Pages>>, request: Request) -> Response {
         endpoint: backend.endpoint.clone(),
         list,
     };
+    let plain = plain(backend, access.as_ref(), &parts).await;
     let options = pages.options.clone();
     let render = leptos_axum::render_app_async_with_context(
-        move || provide_context(data.clone()),
+        move || {
+            provide_context(data.clone());
+            provide_context(plain.clone());
+        },
         move || shell(options.clone()),
     );
     let mut response = render(Request::from_parts(parts, body)).await;
@@ -97,6 +103,32 @@ async fn page(State(pages): State<Arc<Pages>>, request: Request) -> Response {
         add(headers, access.response_headers);
     }
     response
+}
+
+/// What the page shows beside the component, also without a script.
+async fn plain(backend: &Backend, access: Option<&Access>, parts: &Parts) -> Plain {
+    let query = parts.uri.query().unwrap_or_default();
+    let after = query
+        .split('&')
+        .find_map(|pair| pair.strip_prefix("after="));
+    let files = match access {
+        Some(access) => {
+            let caller = Caller {
+                backend: backend.clone(),
+                access: access.clone(),
+            };
+            // What is no page of the list, or not theirs to see, is an empty one.
+            let files = caller.finished_files(after.map(str::to_owned)).await;
+            files.unwrap_or_default()
+        }
+        None => ListResponse::default(),
+    };
+    Plain {
+        endpoint: backend.endpoint.clone(),
+        files,
+        problem: hoist_axum::form_problem(query),
+        sign_out: backend.sign_out.clone(),
+    }
 }
 
 /// Calls a server function.

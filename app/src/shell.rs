@@ -4,7 +4,10 @@ use axum::http::{HeaderValue, header};
 use leptos::{nonce::use_nonce, prelude::*};
 use leptos_axum::ResponseOptions;
 
-use crate::App;
+use crate::{
+    App,
+    plain::{self, Plain},
+};
 
 /// The whole document. Writes the content security policy into the answer.
 ///
@@ -19,6 +22,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
     {
         response.insert_header(header::CONTENT_SECURITY_POLICY, policy);
     }
+    let plain = use_context::<Plain>().map(plain::view);
     let pkg = format!("/{}/{}", options.site_pkg_dir, options.output_name);
     let (js, wasm, css) = (
         format!("{pkg}.js"),
@@ -48,6 +52,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
             </head>
             <body>
                 <App/>
+                {plain}
             </body>
         </html>
     }

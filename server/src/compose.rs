@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use axum::{Json, Router, middleware, routing::get};
 use hoist_app::server::Backend;
-use hoist_axum::{Authorizer, Clock, CookieConfig, CookieVisitors, HttpConfig, Shared};
+use hoist_axum::{
+    Authorizer, Clock, CookieConfig, CookieKey, CookieVisitors, HttpConfig, PasswordConfig,
+    Passwords, Shared, TrustedHeader,
+};
 use hoist_store::Store;
 use serde_json::json;
 
@@ -17,17 +20,32 @@ const KEY_FILE: &str = "visitor.key";
 ///
 /// # Errors
 ///
-/// [`RunError::Key`], if visitors are told apart and the key of their cookies cannot be used.
+/// [`RunError::Key`], if visitors are told apart or sign in, and the key of their cookies cannot be used.
 pub fn compose(store: &Store, plan: &Plan, clock: &Clock) -> Result<Router, RunError> {
-    let cookies = match plan.visitors {
-        Visitors::Shared => None,
-        Visitors::Cookie => Some(cookies(plan)?),
+    let cookies = match (&plan.trust_header, plan.visitors) {
+        (None, Visitors::Cookie) => {
+            let key = key(plan)?;
+            Some(CookieVisitors::new(key, CookieConfig::default()))
+        }
+        _ => None,
     };
+    let mut authorize = match (&plan.trust_header, &cookies) {
+        (Some(name), _) => Authorizer::new(TrustedHeader::new(name.clone())),
+        (None, Some(visitors)) => Authorizer::new(visitors.clone()),
+        (None, None) => Authorizer::new(Shared),
+    };
+    let mut passwords = None;
+    if let Some(password) = &plan.password {
+        let config = PasswordConfig {
+            clock: clock.clone(),
+            ..PasswordConfig::default()
+        };
+        let made = Passwords::new(password.reveal(), key(plan)?, authorize, config);
+        authorize = Authorizer::new(made.clone());
+        passwords = Some(made);
+    }
     let config = HttpConfig {
-        authorize: match &cookies {
-            None => Authorizer::new(Shared),
-            Some(visitors) => Authorizer::new(visitors.clone()),
-        },
+        authorize,
         clock: clock.clone(),
         ..plan.http.clone()
     };
@@ -36,11 +54,15 @@ pub fn compose(store: &Store, plan: &Plan, clock: &Clock) -> Result<Router, RunE
             store: store.clone(),
             http: config.clone(),
             endpoint: plan.prefix.clone(),
+            sign_out: passwords.as_ref().map(|_| Passwords::SIGN_OUT.to_owned()),
         },
         plan.site.clone(),
     );
     let api = hoist_axum::router(store.clone(), config);
     let mut router = pages.nest(&plan.prefix, api);
+    if let Some(passwords) = &passwords {
+        router = passwords.protect(router);
+    }
     if let Some(visitors) = &cookies {
         router = router.layer(visitors.layer());
     }
@@ -53,10 +75,9 @@ pub fn compose(store: &Store, plan: &Plan, clock: &Clock) -> Result<Router, RunE
     Ok(router)
 }
 
-fn cookies(plan: &Plan) -> Result<CookieVisitors, RunError> {
+fn key(plan: &Plan) -> Result<CookieKey, RunError> {
     let file = plan.data.join(KEY_FILE);
-    let key = key::load(&file).map_err(|source| RunError::Key { file, source })?;
-    Ok(CookieVisitors::new(key, CookieConfig::default()))
+    key::load(&file).map_err(|source| RunError::Key { file, source })
 }
 
 /// Says that it lives, and how many bytes of files it has received since it started.

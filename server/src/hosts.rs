@@ -1,10 +1,14 @@
 //! Which names the server answers to.
 //!
-//! A page anywhere on the web can point a name of its own at 127.0.0.1 and is then, to the browser,
-//! of the same origin as a server on loopback (DNS rebinding). So a server that everybody shares
-//! answers only to names it knows.
+//! A page anywhere on the web can point a name of its own at 127.0.0.1, or at an address of the house's
+//! network, and is then, to the browser, of the same origin as a server there (DNS rebinding). So a
+//! server whose files everybody shares answers only to names it knows. An address is no name: nobody
+//! else can point it anywhere.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::{Ipv4Addr, Ipv6Addr},
+    sync::Arc,
+};
 
 use axum::{
     extract::{Request, State},
@@ -15,7 +19,7 @@ use hoist_axum::ApiError;
 use hoist_protocol::ErrorCode;
 use http::header;
 
-/// Names beside `localhost` and addresses of loopback.
+/// Names beside `localhost`.
 pub(crate) type Hosts = Arc<[String]>;
 
 pub(crate) async fn check(State(hosts): State<Hosts>, request: Request, next: Next) -> Response {
@@ -32,8 +36,7 @@ pub(crate) async fn check(State(hosts): State<Hosts>, request: Request, next: Ne
     }
     ApiError::new(
         ErrorCode::Forbidden,
-        "This server is on loopback and does not know itself by this name; \
-         start it with --host NAME if it should",
+        "This server does not know itself by this name; start it with --host NAME if it should",
     )
     .into_response()
 }
@@ -43,14 +46,17 @@ fn is_known(host: &str, hosts: &[String]) -> bool {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,
     };
-    let is_loopback = |name: &str| {
-        let bare = name.trim_start_matches('[').trim_end_matches(']');
-        bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    let is_address = |name: &str| match name.strip_prefix('[') {
+        Some(rest) => {
+            let address = rest.strip_suffix(']').map(str::parse::<Ipv6Addr>);
+            address.is_some_and(|address| address.is_ok())
+        }
+        None => name.parse::<Ipv4Addr>().is_ok(),
     };
     let lower = name.to_ascii_lowercase();
     lower == "localhost"
         || lower.ends_with(".localhost")
-        || is_loopback(&lower)
+        || is_address(&lower)
         || hosts.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
@@ -59,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn loopback_answers_to_its_own_names_only() {
+    fn it_answers_to_addresses_and_its_own_names_only() {
         let hosts = ["files.example".to_owned()];
         for host in [
             "localhost",
@@ -68,6 +74,8 @@ mod tests {
             "127.8.8.8",
             "[::1]:3000",
             "[::1]",
+            "192.168.0.1:3000",
+            "[2001:db8::1]",
             "hoist.localhost:80",
             "Files.example:443",
         ] {
@@ -78,7 +86,9 @@ mod tests {
             "evil.example:3000",
             "127.0.0.1.evil.example",
             "localhost.evil.example",
-            "192.168.0.1:3000",
+            "[evil.example]:3000",
+            "[::1",
+            "2130706433",
             "",
             ":3000",
         ] {

@@ -4,6 +4,7 @@
 
 pub mod compose;
 pub mod config;
+pub mod health;
 mod hosts;
 mod key;
 pub mod shutdown;
@@ -16,7 +17,7 @@ use hoist_axum::Clock;
 use hoist_store::{Store, StoreError};
 use tokio::net::TcpListener;
 
-pub use config::{Config, ConfigError, Plan, Visitors};
+pub use config::{Config, ConfigError, Plan, Secret, Visitors};
 
 /// Why the program ended.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +52,15 @@ pub enum RunError {
     Key {
         /// Which.
         file: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// No healthy server answers.
+    #[error("no healthy server answers on {addr}")]
+    Health {
+        /// Where.
+        addr: SocketAddr,
         /// Why not.
         #[source]
         source: std::io::Error,

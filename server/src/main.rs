@@ -3,12 +3,23 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use hoist_server::{Config, RunError, run, shutdown, telemetry};
+use hoist_server::{Config, RunError, config::Command, health, run, shutdown, telemetry};
+
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let config = Config::parse();
     telemetry::init(&config.log);
-    match serve(config) {
+    let done = match config.command {
+        None => serve(config),
+        Some(Command::Health) => {
+            let addr = config.listens_on();
+            health::ask(addr).map_err(|source| RunError::Health { addr, source })
+        }
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             telemetry::fatal(&error);

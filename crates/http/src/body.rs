@@ -9,7 +9,7 @@ use http::{header, request::Parts};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use serde::de::DeserializeOwned;
-use tokio::time::timeout;
+use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 
 use crate::{ApiError, router::Core};
 
@@ -142,19 +142,42 @@ impl BodyReader {
         Ok(())
     }
 
+    /// Reads the whole body.
+    pub(crate) async fn bytes(self, core: &Core) -> Result<Vec<u8>, ApiError> {
+        self.held(core).await.map(|(all, _)| all)
+    }
+
     /// Reads the whole body as JSON.
-    pub(crate) async fn json<T: DeserializeOwned>(mut self) -> Result<T, ApiError> {
-        self.check_announced()?;
-        let mut all = Vec::new();
-        while let Some(bytes) = self.next(u64::MAX).await? {
-            all.extend_from_slice(&bytes);
-        }
+    pub(crate) async fn json<T: DeserializeOwned>(self, core: &Core) -> Result<T, ApiError> {
+        let (all, _room) = self.held(core).await?;
         serde_json::from_slice(&all).map_err(|error| {
             ApiError::new(
                 ErrorCode::InvalidRequest,
                 format!("The request is not the JSON that belongs here: {error}"),
             )
         })
+    }
+}
+
+impl BodyReader {
+    /// The whole body, with the room it takes. Room is taken as bytes come and not as they are
+    /// announced, so that many who send slowly do not shut out others.
+    async fn held(mut self, core: &Core) -> Result<(Vec<u8>, Vec<OwnedSemaphorePermit>), ApiError> {
+        self.check_announced()?;
+        let (mut all, mut room) = (Vec::<u8>::new(), Vec::new());
+        let mut has = 0;
+        while let Some(bytes) = self.next(u64::MAX).await? {
+            let needs = all.len() + bytes.len();
+            if needs > has {
+                // As a vector grows: by doubling.
+                let more = needs.max(has.saturating_mul(2)).max(1 << 10) - has;
+                room.push(core.json_room(more)?);
+                has += more;
+                all.reserve_exact(has - all.len());
+            }
+            all.extend_from_slice(&bytes);
+        }
+        Ok((all, room))
     }
 }
 

@@ -58,7 +58,7 @@ async fn read_ids(
     let (parts, body) = request.into_parts();
     let reader = BodyReader::new(core, &parts, body, core.config.json_size);
     access.require(|rights| rights.delete)?;
-    let request: DeleteRequest = reader.json().await?;
+    let request: DeleteRequest = reader.json(core).await?;
     check_batch(core, access, request.ids.len()).await?;
     Ok(request.ids)
 }

@@ -14,6 +14,9 @@ pub struct HttpConfig {
     pub allowed_origins: Vec<String>,
     /// Largest JSON body: a create of a thousand long paths fits. Default 8 MiB.
     pub json_size: u64,
+    /// Most bytes of JSON bodies in memory at one time, of all requests together; who does not find
+    /// room is answered `unavailable`. Default 64 MiB.
+    pub json_memory: u64,
     /// How long a body may stand still before the request ends. Default 30 seconds.
     pub body_idle_ms: u64,
     /// How much of a body is still read, and thrown away, after an early refusal; without it the
@@ -37,6 +40,7 @@ impl Default for HttpConfig {
             authorize: Authorizer::default(),
             allowed_origins: Vec::new(),
             json_size: 8 << 20,
+            json_memory: 64 << 20,
             body_idle_ms: 30_000,
             drain_size: 32 << 20,
             drain_ms: 5_000,

@@ -16,7 +16,7 @@ use std::{
 use axum::{extract::Request, response::Response};
 use hoist_protocol::ErrorCode;
 use hoist_store::{Owner, Party};
-use http::{HeaderMap, HeaderValue, Method, header, request::Parts, uri::Scheme};
+use http::{HeaderMap, HeaderValue, Method, Uri, header, request::Parts, uri::Scheme};
 use tower::{Layer, Service};
 
 use crate::{Access, ApiError, Authorize};
@@ -88,6 +88,17 @@ pub enum Secure {
     Always,
     /// Never.
     Never,
+}
+
+impl Secure {
+    /// Whether a cookie of a request that came so is marked.
+    pub(crate) const fn applies(self, is_https: bool) -> bool {
+        match self {
+            Self::Auto => is_https,
+            Self::Always => true,
+            Self::Never => false,
+        }
+    }
 }
 
 /// How the cookie looks.
@@ -170,19 +181,10 @@ impl CookieVisitors {
     #[must_use]
     pub fn visitor(&self, headers: &HeaderMap) -> Visitor {
         let mut visitor = Visitor::Nobody;
-        let cookies = headers.get_all(header::COOKIE);
-        for pair in cookies
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(';'))
-        {
-            if let Some((name, value)) = pair.trim().split_once('=')
-                && name == self.0.config.name
-            {
-                match self.0.key.visitor(value) {
-                    Some(owner) => return Visitor::Known(owner),
-                    None => visitor = Visitor::Unknown,
-                }
+        for value in values(headers, &self.0.config.name) {
+            match self.0.key.visitor(value) {
+                Some(owner) => return Visitor::Known(owner),
+                None => visitor = Visitor::Unknown,
             }
         }
         visitor
@@ -202,12 +204,11 @@ impl CookieVisitors {
         let CookieConfig { name, days, secure } = &self.0.config;
         let value = self.0.key.cookie(owner.as_str());
         let seconds = u64::from(*days) * 24 * 3600;
-        let is_secure = match secure {
-            Secure::Auto => is_https,
-            Secure::Always => true,
-            Secure::Never => false,
+        let secure = if secure.applies(is_https) {
+            "; Secure"
+        } else {
+            ""
         };
-        let secure = if is_secure { "; Secure" } else { "" };
         HeaderValue::from_str(&format!(
             "{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"
         ))
@@ -226,7 +227,7 @@ impl CookieVisitors {
                 Visitor::Nobody | Visitor::Unknown => Self::mint(),
             };
             owner.and_then(|owner| {
-                let cookie = self.set_cookie(&owner, is_https(request));
+                let cookie = self.set_cookie(&owner, is_https(request.uri(), request.headers()));
                 visitor = Visitor::Known(owner);
                 cookie
             })
@@ -256,8 +257,19 @@ impl Authorize for CookieVisitors {
     }
 }
 
+/// The values of all cookies of a name: one may come from another path of this host.
+pub(crate) fn values<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a str> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .filter_map(move |(found, value)| (found == name).then_some(value))
+}
+
 /// Whether a person's browser asks for a page.
-fn is_page(request: &Request) -> bool {
+pub(crate) fn is_page(request: &Request) -> bool {
     let text = |name| {
         let value: Option<&HeaderValue> = request.headers().get(name);
         value.and_then(|value| value.to_str().ok())
@@ -271,10 +283,9 @@ fn is_page(request: &Request) -> bool {
 }
 
 /// By the request itself or by what a proxy says; a client that lies only hurts itself.
-fn is_https(request: &Request) -> bool {
-    request.uri().scheme() == Some(&Scheme::HTTPS)
-        || request
-            .headers()
+pub(crate) fn is_https(uri: &Uri, headers: &HeaderMap) -> bool {
+    uri.scheme() == Some(&Scheme::HTTPS)
+        || headers
             .get("x-forwarded-proto")
             .is_some_and(|proto| proto.as_bytes().eq_ignore_ascii_case(b"https"))
 }

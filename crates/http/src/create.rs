@@ -21,7 +21,7 @@ pub(crate) async fn create(
     let (parts, body) = request.into_parts();
     let reader = BodyReader::new(&core, &parts, body, core.config.json_size);
     access.require(|rights| rights.send)?;
-    let request: CreateRequest = reader.json().await?;
+    let request: CreateRequest = reader.json(&core).await?;
     check_batch(&core, &access, request.files.len()).await?;
     let mut answers = core
         .store

@@ -208,7 +208,7 @@ fn safe_type(said: Option<&str>) -> &'static str {
 }
 
 /// An attachment under its own name, in any script: RFC 6266 with RFC 8187.
-fn disposition(name: &str) -> String {
+pub(crate) fn disposition(name: &str) -> String {
     use std::fmt::Write as _;
     let mut value = "attachment; filename*=UTF-8''".to_owned();
     for byte in name.bytes() {

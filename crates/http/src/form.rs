@@ -14,7 +14,6 @@ use std::{
 
 use axum::{
     Extension,
-    body::Body,
     extract::{Request, State},
     response::{IntoResponse as _, Response},
 };
@@ -22,10 +21,12 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, stream};
 use hoist_protocol::{CreateAnswer, ErrorCode, NewFile, UploadId};
 use hoist_store::Party;
-use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Uri, header};
 use multer::{Field, Multipart};
 
-use crate::{Access, ApiError, body::BodyReader, router::Core};
+use crate::{
+    Access, ApiError, answer::see_other, body::BodyReader, form_words::FIELD, router::Core,
+};
 
 /// Most bytes between two parts' contents: a boundary, headers, and what was read ahead with them.
 const HEAD_SIZE: u64 = 1 << 20;
@@ -43,13 +44,16 @@ pub(crate) async fn form(
     let page = page(&parts.headers, &core.config.form_return);
     match receive(&core, &access.party, &parts.headers, reader).await {
         Ok(()) => Ok(see_other(&page)),
-        Err(error) if wants_html(&parts.headers) => {
-            let separator = if page.contains('?') { '&' } else { '?' };
-            let code = error.into_body().code;
-            Ok(see_other(&format!("{page}{separator}hoist-error={code}")))
-        }
+        Err(error) if wants_html(&parts.headers) => Ok(failed(&page, error)),
         Err(error) => Ok(error.into_response()),
     }
+}
+
+/// Back to the page, which says why: [`crate::form_problem`].
+pub(crate) fn failed(page: &str, error: ApiError) -> Response {
+    let separator = if page.contains('?') { '&' } else { '?' };
+    let code = error.into_body().code;
+    see_other(&format!("{page}{separator}{FIELD}={code}"))
 }
 
 async fn receive(
@@ -260,7 +264,8 @@ fn malformed(error: multer::Error) -> ApiError {
     ApiError::new(ErrorCode::InvalidRequest, "The form is malformed").with_source(error)
 }
 
-fn wants_html(headers: &HeaderMap) -> bool {
+/// Whether a person waits for the answer, and not a program.
+pub(crate) fn wants_html(headers: &HeaderMap) -> bool {
     headers
         .get(header::ACCEPT)
         .and_then(|accept| accept.to_str().ok())
@@ -268,7 +273,7 @@ fn wants_html(headers: &HeaderMap) -> bool {
 }
 
 /// The page the form stands on: path and query of the referrer if it is ours, never another host.
-fn page(headers: &HeaderMap, otherwise: &str) -> String {
+pub(crate) fn page(headers: &HeaderMap, otherwise: &str) -> String {
     let text = |name| {
         headers
             .get(name)
@@ -294,18 +299,10 @@ fn without_error(page: &str) -> String {
     };
     let kept: Vec<_> = query
         .split('&')
-        .filter(|pair| !pair.starts_with("hoist-error="))
+        .filter(|pair| pair.split('=').next() != Some(FIELD))
         .collect();
     if kept.is_empty() {
         return path.to_owned();
     }
     format!("{path}?{}", kept.join("&"))
-}
-
-fn see_other(page: &str) -> Response {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::SEE_OTHER;
-    let location = HeaderValue::from_str(page).unwrap_or(HeaderValue::from_static("/"));
-    response.headers_mut().insert(header::LOCATION, location);
-    response
 }

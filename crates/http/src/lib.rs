@@ -15,9 +15,12 @@
 //! ```
 //!
 //! Who may do what is decided by [`HttpConfig::authorize`]: everybody is one owner ([`Shared`], the
-//! default), each browser is one ([`CookieVisitors`]), or whatever an embedder says ([`Authorize`]).
+//! default), each browser is one ([`CookieVisitors`]), each person whom a proxy has signed in
+//! ([`TrustedHeader`]), or whatever an embedder says ([`Authorize`]); [`Passwords`] stands before any
+//! of them.
 
 mod answer;
+mod attempts;
 mod authorize;
 mod body;
 mod cancel;
@@ -28,16 +31,22 @@ mod create;
 mod download;
 mod error;
 mod form;
+mod form_delete;
+mod form_words;
 mod guard;
 mod idle;
 mod limits;
 mod list;
 mod origin;
 mod pack;
+mod password;
 mod range;
 mod router;
 mod serve;
+mod sign_in;
 mod status;
+mod trusted_header;
+mod zip;
 
 pub use authorize::{Access, Authorize, Authorizer, Rights, Shared};
 pub use clock::Clock;
@@ -46,6 +55,9 @@ pub use cookie::{
     CookieConfig, CookieKey, CookieLayer, CookieService, CookieVisitors, Secure, Visitor,
 };
 pub use error::ApiError;
+pub use form_words::form_problem;
 pub use list::listing;
+pub use password::{PasswordConfig, Passwords};
 pub use router::router;
 pub use serve::{ServeConfig, Stopping, serve};
+pub use trusted_header::TrustedHeader;

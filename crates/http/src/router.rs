@@ -14,7 +14,8 @@ use http::StatusCode;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
-    ApiError, HttpConfig, cancel, create, download, form, guard::guard, limits, list, pack, status,
+    ApiError, HttpConfig, cancel, create, download, form, form_delete, guard::guard, limits, list,
+    pack, status, zip,
 };
 
 /// What every handler has at hand.
@@ -24,6 +25,8 @@ pub(crate) struct Core {
     pub(crate) config: HttpConfig,
     /// One permit per request that carries bytes.
     transfers: Arc<Semaphore>,
+    /// One permit per KiB of JSON in memory.
+    json: Arc<Semaphore>,
 }
 
 impl Core {
@@ -31,17 +34,27 @@ impl Core {
         self.config.clock.now()
     }
 
+    /// Room for some more bytes of JSON, held while they are in memory.
+    pub(crate) fn json_room(&self, bytes: usize) -> Result<OwnedSemaphorePermit, ApiError> {
+        let kib = u32::try_from(bytes.div_ceil(1 << 10)).unwrap_or(u32::MAX);
+        Arc::clone(&self.json)
+            .try_acquire_many_owned(kib)
+            .map_err(|_| hands_full())
+    }
+
     /// Room for one more request that carries bytes, held while it does.
     pub(crate) fn transfer(&self) -> Result<OwnedSemaphorePermit, ApiError> {
         Arc::clone(&self.transfers)
             .try_acquire_owned()
-            .map_err(|_| {
-                ApiError::new(
-                    ErrorCode::Unavailable,
-                    "The server has its hands full; it is tried again",
-                )
-            })
+            .map_err(|_| hands_full())
     }
+}
+
+fn hands_full() -> ApiError {
+    ApiError::new(
+        ErrorCode::Unavailable,
+        "The server has its hands full; it is tried again",
+    )
 }
 
 /// The native protocol over a store, to be nested below any prefix.
@@ -55,6 +68,11 @@ pub fn router(store: Store, config: HttpConfig) -> Router {
     let core = Arc::new(Core {
         store,
         transfers: Arc::new(Semaphore::new(config.transfers)),
+        json: Arc::new(Semaphore::new(
+            usize::try_from(config.json_memory >> 10)
+                .unwrap_or(usize::MAX)
+                .clamp(1, Semaphore::MAX_PERMITS),
+        )),
         config,
     });
     Router::new()
@@ -66,6 +84,9 @@ pub fn router(store: Store, config: HttpConfig) -> Router {
         .route(route::PACKS, closed(post(pack::send_pack)))
         .route("/files/{id}/{name}", closed(get(download::download)))
         .route(route::FORM, closed(post(form::form)))
+        .route(route::FORM_DELETE, closed(post(form_delete::delete)))
+        .route(route::ZIP, closed(get(zip::all)))
+        .route("/zip/{*folder}", closed(get(zip::folder)))
         .route(route::LIMITS, closed(get(limits::limits)))
         .fallback(no_route)
         .layer(middleware::from_fn_with_state(Arc::clone(&core), guard))

@@ -18,7 +18,7 @@ pub(crate) async fn status(
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
     let reader = BodyReader::new(&core, &parts, body, core.config.json_size);
-    let request: StatusRequest = reader.json().await?;
+    let request: StatusRequest = reader.json(&core).await?;
     check_batch(&core, &access, request.ids.len()).await?;
     let uploads = core
         .store

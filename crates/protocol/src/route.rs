@@ -16,6 +16,10 @@ pub const RESTORE: &str = "/uploads/restore";
 pub const PACKS: &str = "/packs";
 /// The form of a page without JavaScript (`POST`).
 pub const FORM: &str = "/form";
+/// Delete files from a page without JavaScript (`POST`), as `id=…`.
+pub const FORM_DELETE: &str = "/form/delete";
+/// All finished files in one archive (`GET`); those of a folder below `/zip/FOLDER`.
+pub const ZIP: &str = "/zip";
 /// What the server allows (`GET`).
 pub const LIMITS: &str = "/limits";
 

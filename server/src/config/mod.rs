@@ -1,14 +1,17 @@
 //! Flags, their environment variables, and what they come to. The only reader of the environment.
 
 mod plan;
+mod secret;
 mod site;
 mod unit;
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
+use http::HeaderName;
 
 pub use plan::{ConfigError, Plan};
+pub use secret::Secret;
 use unit::{bytes, span_ms};
 
 /// Resumable file upload: a page, and a server that loses nothing.
@@ -17,25 +20,36 @@ use unit::{bytes, span_ms};
 #[derive(Clone, Debug, Parser)]
 #[command(name = "hoist", version, max_term_width = 100)]
 pub struct Config {
+    /// What to do; serve, if not given.
+    #[command(subcommand)]
+    pub command: Option<Command>,
     /// Folder of everything that is kept; made if it is not there.
     #[arg(long, env = "HOIST_DATA", default_value = "./data")]
     pub data: PathBuf,
     /// Address to listen on; if not given, LEPTOS_SITE_ADDR, else 127.0.0.1:3000.
-    #[arg(long, env = "HOIST_ADDR")]
+    #[arg(long, env = "HOIST_ADDR", global = true)]
     pub addr: Option<SocketAddr>,
     /// What `cargo leptos` says.
-    #[arg(long, env = "LEPTOS_SITE_ADDR", hide = true)]
+    #[arg(long, env = "LEPTOS_SITE_ADDR", hide = true, global = true)]
     pub leptos_site_addr: Option<SocketAddr>,
     /// Path below which the upload protocol answers.
     #[arg(long, env = "HOIST_PREFIX", default_value = "/hoist")]
     pub prefix: String,
-    /// Who sees whose files; if not given, `shared` on loopback and `cookie` beyond.
+    /// Who sees whose files; if not given, `shared` on loopback and with --password, else `cookie`.
     #[arg(long, env = "HOIST_VISITORS")]
     pub visitors: Option<Visitors>,
+    /// Password that everybody must give who wants to see or send anything.
+    #[arg(long, env = "HOIST_PASSWORD", hide_env_values = true)]
+    pub password: Option<Secret>,
+    /// Header in which a proxy says who somebody is, as X-User; each sees their own. Nobody but the
+    /// proxy may reach the port.
+    #[arg(long, env = "HOIST_TRUST_HEADER", value_name = "NAME")]
+    pub trust_header: Option<HeaderName>,
     /// Listen beyond loopback, for everybody who reaches the port.
     #[arg(long, env = "HOIST_OPEN")]
     pub open: bool,
-    /// Names that a server on loopback answers to beside localhost, for a proxy in front of it.
+    /// Names of this server, as a proxy in front of it passes them on. Addresses and localhost need
+    /// not be named; other names are refused where everybody sees the same files.
     #[arg(long = "host", env = "HOIST_HOSTS", value_delimiter = ',')]
     pub hosts: Vec<String>,
     /// Other origins whose pages may upload here, as `https://app.example`.
@@ -84,6 +98,13 @@ pub struct Config {
     /// What is logged, as in RUST_LOG.
     #[arg(long, env = "HOIST_LOG", default_value = "info")]
     pub log: String,
+}
+
+/// What the program does instead of serving.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Asks the server on --addr whether it lives; the exit code says so.
+    Health,
 }
 
 /// Who sees whose files.

@@ -5,10 +5,11 @@ use std::{fmt, net::SocketAddr, path::PathBuf};
 use hoist_axum::{HttpConfig, ServeConfig};
 use hoist_protocol::{ChunkLayout, Limits, MAX_CHUNK_SIZE, MAX_FILE_SIZE, MIN_CHUNK_SIZE};
 use hoist_store::StoreConfig;
+use http::HeaderName;
 use leptos::config::LeptosOptions;
 use tokio::net::TcpListener;
 
-use super::{Config, Visitors, site, unit::show_bytes};
+use super::{Config, Secret, Visitors, site, unit::show_bytes};
 use crate::RunError;
 
 /// Room that a pack needs beside the bytes of one chunk.
@@ -20,11 +21,17 @@ const MANIFEST_ROOM: u64 = 1 << 10;
 pub enum ConfigError {
     /// Beyond loopback without saying so.
     #[error(
-        "{0} can be reached from other machines and everybody there could upload: start with --open \
-         if that is wanted, or listen on 127.0.0.1 (sign-in by --password or --trust-header is not \
-         there yet)"
+        "{0} can be reached from other machines: start with --password (or HOIST_PASSWORD) for a \
+         sign-in, with --trust-header NAME behind a proxy that signs in, or with --open \
+         (HOIST_OPEN=true) if everybody may upload"
     )]
     NotOpen(SocketAddr),
+    /// A password without a letter.
+    #[error("--password is empty; leave it out for none")]
+    Password,
+    /// Two things decide who somebody is.
+    #[error("--trust-header says who somebody is, so --visitors and --password cannot")]
+    TrustHeader,
     /// The prefix is no path.
     #[error("--prefix must be like /hoist: it begins with a slash and does not end with one")]
     Prefix,
@@ -53,6 +60,10 @@ pub struct Plan {
     pub prefix: String,
     /// Who sees whose files.
     pub visitors: Visitors,
+    /// What everybody must know, if anything.
+    pub password: Option<Secret>,
+    /// The header by which a proxy says who somebody is; instead of `visitors`.
+    pub trust_header: Option<HeaderName>,
     /// Whether only known names of the server are answered.
     pub checks_hosts: bool,
     /// Further known names.
@@ -74,13 +85,18 @@ impl Config {
     ///
     /// [`ConfigError`], in one line for who started the program.
     pub fn check(self) -> Result<Plan, ConfigError> {
-        let addr = self
-            .addr
-            .or(self.leptos_site_addr)
-            .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 3000)));
+        let addr = self.listens_on();
         let is_loopback = addr.ip().is_loopback();
-        if !is_loopback && !self.open {
+        let has_sign_in = self.password.is_some() || self.trust_header.is_some();
+        if !is_loopback && !self.open && !has_sign_in {
             return Err(ConfigError::NotOpen(addr));
+        }
+        let is_empty = |password: &Secret| password.reveal().is_empty();
+        if self.password.as_ref().is_some_and(is_empty) {
+            return Err(ConfigError::Password);
+        }
+        if self.trust_header.is_some() && (self.visitors.is_some() || self.password.is_some()) {
+            return Err(ConfigError::TrustHeader);
         }
         let is_path = self.prefix.len() > 1
             && self.prefix.starts_with('/')
@@ -97,18 +113,28 @@ impl Config {
                 return Err(ConfigError::Origin(origin.clone()));
             }
         }
-        let visitors = self.visitors.unwrap_or(if is_loopback {
+        // Those who share a password share their files, unless they are told apart.
+        let is_shared = is_loopback || self.password.is_some();
+        let visitors = self.visitors.unwrap_or(if is_shared {
             Visitors::Shared
         } else {
             Visitors::Cookie
         });
+        // A page under a foreign name has no cookie of ours to abuse; without one, the name is all
+        // that tells it from a page of ours. Beyond loopback a header comes through a proxy only.
+        let has_no_cookie = self.password.is_none()
+            && match &self.trust_header {
+                Some(_) => is_loopback,
+                None => visitors == Visitors::Shared,
+            };
         let data = std::path::absolute(&self.data).unwrap_or_else(|_| self.data.clone());
         Ok(Plan {
             data,
             addr,
             visitors,
-            // With cookies a page under a foreign name has no cookie to abuse.
-            checks_hosts: is_loopback && visitors == Visitors::Shared && !self.open,
+            checks_hosts: has_no_cookie,
+            password: self.password.clone(),
+            trust_header: self.trust_header.clone(),
             store: StoreConfig {
                 limits: self.limits()?,
                 unfinished_ttl_ms: self.keep_unfinished,
@@ -131,6 +157,14 @@ impl Config {
             prefix: self.prefix,
             hosts: self.hosts,
         })
+    }
+
+    /// The address, from whoever says one.
+    #[must_use]
+    pub fn listens_on(&self) -> SocketAddr {
+        self.addr
+            .or(self.leptos_site_addr)
+            .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 3000)))
     }
 
     fn limits(&self) -> Result<Limits, ConfigError> {
@@ -180,13 +214,19 @@ impl Plan {
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let limits = &self.store.limits;
-        let visitors = match self.visitors {
-            Visitors::Shared => "shared",
-            Visitors::Cookie => "cookie",
+        let visitors = match (&self.trust_header, self.visitors) {
+            (Some(name), _) => format!("by-header:{name}"),
+            (None, Visitors::Shared) => "shared".to_owned(),
+            (None, Visitors::Cookie) => "cookie".to_owned(),
+        };
+        let sign_in = match (&self.password, &self.trust_header) {
+            (Some(_), _) => "password",
+            (None, Some(_)) => "proxy",
+            (None, None) => "none",
         };
         write!(
             f,
-            "data={} prefix={} visitors={visitors} chunk-size={} pack-size={} max-file-size={} keep-free={}",
+            "data={} prefix={} visitors={visitors} sign-in={sign_in} chunk-size={} pack-size={} max-file-size={} keep-free={}",
             self.data.display(),
             self.prefix,
             show_bytes(limits.chunk_size),
@@ -194,8 +234,14 @@ impl fmt::Display for Plan {
             show_bytes(limits.file_size),
             show_bytes(self.store.keep_free),
         )?;
-        if !limits.types.is_empty() {
-            write!(f, " types={}", limits.types.join(","))?;
+        for (name, list) in [
+            ("types", &limits.types),
+            ("hosts", &self.hosts),
+            ("origins", &self.http.allowed_origins),
+        ] {
+            if !list.is_empty() {
+                write!(f, " {name}={}", list.join(","))?;
+            }
         }
         Ok(())
     }
@@ -227,6 +273,45 @@ mod tests {
     }
 
     #[test]
+    fn foreign_names_are_refused_wherever_no_cookie_tells_a_page_of_ours() {
+        for (flags, visitors, checks_hosts) in [
+            (&["--open"][..], Visitors::Shared, true),
+            (&["--addr", "0.0.0.0:80", "--open"], Visitors::Cookie, false),
+            (
+                &["--addr", "0.0.0.0:80", "--open", "--visitors", "shared"],
+                Visitors::Shared,
+                true,
+            ),
+            (
+                &["--addr", "0.0.0.0:80", "--password", "x"],
+                Visitors::Shared,
+                false,
+            ),
+            (&["--visitors", "cookie"], Visitors::Cookie, false),
+            (&["--trust-header", "x-user"], Visitors::Shared, true),
+            (
+                &["--addr", "0.0.0.0:80", "--trust-header", "x-user"],
+                Visitors::Cookie,
+                false,
+            ),
+        ] {
+            let plan = plan(flags).unwrap();
+            assert_eq!(
+                (plan.visitors, plan.checks_hosts),
+                (visitors, checks_hosts),
+                "{flags:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_password_is_never_printed() {
+        let plan = plan(&["--password", "correct horse"]).unwrap();
+        assert!(plan.to_string().contains("sign-in=password"), "{plan}");
+        assert!(!format!("{plan} {plan:?}").contains("horse"));
+    }
+
+    #[test]
     fn a_chunk_always_fits_into_a_pack() {
         for (flags, chunk_size, max_chunk_size) in [
             (&[][..], 1 << 20, 16 << 20),
@@ -249,6 +334,9 @@ mod tests {
             &["--prefix", "/"],
             &["--prefix", "/a/"],
             &["--prefix", "/{a}"],
+            &["--password", ""],
+            &["--trust-header", "x-user", "--password", "x"],
+            &["--trust-header", "x-user", "--visitors", "cookie"],
             &["--allow-origin", "app.example"],
             &["--allow-origin", "https://app.example/"],
         ] {
@@ -269,7 +357,7 @@ mod tests {
         .unwrap();
         assert_eq!(
             shown.to_string(),
-            "data=/d prefix=/hoist visitors=shared chunk-size=512KiB pack-size=1MiB \
+            "data=/d prefix=/hoist visitors=shared sign-in=none chunk-size=512KiB pack-size=1MiB \
              max-file-size=16TiB keep-free=256MiB types=image/*,.pdf"
         );
     }

@@ -84,3 +84,56 @@ fn on_loopback_it_answers_to_no_foreign_name() {
         assert_eq!(answer.status, status, "{host} {answer:?}");
     }
 }
+
+/// Sends a form with one file, as a browser without JavaScript does.
+fn send_form(program: &Program, name: &str, content: &str) -> crate::program::Answer {
+    let headers = format!(
+        "Accept: text/html\r\nReferer: {}/\r\nContent-Type: multipart/form-data; boundary=B\r\n",
+        program.url()
+    );
+    let body = format!(
+        "--B\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n{content}\r\n--B--\r\n"
+    );
+    program.ask("POST", "/hoist/form", &headers, body.as_bytes())
+}
+
+#[test]
+fn without_javascript_the_page_lists_deletes_and_says_what_failed() {
+    let data = tempfile::tempdir().unwrap();
+    let program = Program::start(data.path(), &["--max-file-size", "10"]);
+    let html = "Accept: text/html\r\n";
+    let plain = |path: &str| {
+        let page = program.ask("GET", path, html, b"");
+        let (_, rest) = page.body.split_once("<noscript>").unwrap();
+        let (plain, _) = rest.split_once("</noscript>").unwrap();
+        (plain.to_owned(), page.body)
+    };
+    assert!(plain("/").0.contains("No files are stored yet"));
+    for (name, content) in [("文件.txt", "hello"), ("empty", ""), ("", "")] {
+        let answer = send_form(&program, name, content);
+        assert_eq!((answer.status, answer.header("location")), (303, Some("/")));
+    }
+    let (list, page) = plain("/");
+    assert_eq!(
+        list.matches("<li").count(),
+        2,
+        "an untouched field is no file: {list}"
+    );
+    assert!(
+        list.contains("文件.txt") && list.contains("empty"),
+        "{list}"
+    );
+    assert!(!page.contains("page__notice"));
+
+    let (_, rest) = list.split_once("name=\"id\" value=\"").unwrap();
+    let body = format!("id={}", &rest[..32]);
+    let answer = program.ask("POST", "/hoist/form/delete", html, body.as_bytes());
+    assert_eq!((answer.status, answer.header("location")), (303, Some("/")));
+    assert_eq!(plain("/").0.matches("<li").count(), 1);
+
+    let answer = send_form(&program, "big", "more than ten bytes");
+    assert_eq!(answer.header("location"), Some("/?hoist-error=too_large"));
+    let (_, page) = plain("/?hoist-error=too_large");
+    assert!(page.contains("larger than this server takes"), "{page}");
+    assert!(!plain("/?hoist-error=nonsense").1.contains("page__notice"));
+}

@@ -6,3 +6,5 @@ mod composition;
 mod demo;
 mod process;
 mod program;
+mod readme;
+mod sign_in;

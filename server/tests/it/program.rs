@@ -43,8 +43,18 @@ pub(crate) struct Program {
 impl Program {
     /// Starts it and waits until it says where it answers.
     pub(crate) fn start(data: &Path, flags: &[&str]) -> Self {
-        let mut child = command(flags)
-            .args(["--addr", "127.0.0.1:0", "--keep-free", "0", "--data"])
+        Self::start_with(data, flags, &[])
+    }
+
+    /// The same, with variables in its environment. On loopback if no flag says otherwise.
+    pub(crate) fn start_with(data: &Path, flags: &[&str], variables: &[(&str, &str)]) -> Self {
+        let mut command = command(flags);
+        if !flags.contains(&"--addr") {
+            command.args(["--addr", "127.0.0.1:0"]);
+        }
+        let mut child = command
+            .envs(variables.iter().copied())
+            .args(["--keep-free", "0", "--data"])
             .arg(data)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -79,7 +89,12 @@ impl Program {
             .status()
             .unwrap();
         assert!(status.success());
-        self.child.wait().unwrap()
+        wait(&mut self.child)
+    }
+
+    /// Its number, as in /proc.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn connect(&self) -> TcpStream {
@@ -99,6 +114,36 @@ impl Program {
         stream.write_all(head.as_bytes()).unwrap();
         stream.write_all(body).unwrap();
         read_answer(stream)
+    }
+}
+
+/// Waits for the end of a process. One that does not end is killed, and the test has failed.
+fn wait(child: &mut Child) -> ExitStatus {
+    let pid = child.id().to_string();
+    let (ended, end) = mpsc::channel::<()>();
+    let guard = std::thread::spawn(move || {
+        let is_late = end.recv_timeout(LONG) == Err(mpsc::RecvTimeoutError::Timeout);
+        if is_late {
+            let _ = Command::new("kill").args(["-s", "KILL", &pid]).status();
+        }
+        is_late
+    });
+    let status = child.wait().unwrap();
+    drop(ended);
+    assert!(!guard.join().unwrap(), "it did not end by itself");
+    status
+}
+
+/// Asks again until it is so; a test that waits for ever has failed instead.
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "a bound for what a real process does"
+    )]
+    let begun = std::time::Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < LONG, "not in time: {what}");
+        std::thread::yield_now();
     }
 }
 

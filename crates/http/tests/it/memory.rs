@@ -89,3 +89,49 @@ async fn a_form_of_64_mib_is_never_more_than_a_few_frames_in_memory() {
     assert_eq!(list.counts.finished_bytes, SIZE);
     assert!(most.load(Ordering::Relaxed) <= 4 * FRAME, "{most:?}");
 }
+
+/// A call whose body has come but for its end; dropped, it is cut.
+async fn waiting(server: &Server, size: usize) -> tokio::task::JoinHandle<http::StatusCode> {
+    let (send, receive) = tokio::sync::mpsc::channel::<Result<Bytes, std::io::Error>>(1);
+    let body = Body::from_stream(stream::unfold(receive, |mut receive| async {
+        receive.recv().await.map(|bytes| (bytes, receive))
+    }));
+    let router = server.router.clone();
+    let call = tokio::spawn(async move {
+        use tower::ServiceExt as _;
+        router
+            .oneshot(post("/uploads/status", body))
+            .await
+            .unwrap()
+            .status()
+    });
+    send.send(Ok(Bytes::from(vec![b' '; size]))).await.unwrap();
+    // Taken only when the one before it was.
+    send.send(Ok(Bytes::from_static(b" "))).await.unwrap();
+    send.send(Ok(Bytes::from_static(b" "))).await.unwrap();
+    tokio::spawn(async move { send.closed().await });
+    call
+}
+
+#[tokio::test]
+async fn json_of_many_calls_together_is_bounded_and_its_room_comes_back() {
+    let config = HttpConfig {
+        json_memory: 6 << 20,
+        ..HttpConfig::default()
+    };
+    let server = Server::with(config, StoreConfig::default());
+    let small = || server.send(post("/uploads/status", br#"{"ids":[]}"#.to_vec()));
+    assert_eq!(small().await.status, 200);
+    let first = waiting(&server, 2 << 20).await;
+    assert_eq!(small().await.status, 200, "there is room for small ones");
+    let big = [br#"{"ids":[]}"#.to_vec(), vec![b' '; 3 << 20]].concat();
+    let answer = server.send(post("/uploads/status", big.clone())).await;
+    assert_eq!(
+        answer.error(),
+        (503, hoist_protocol::ErrorCode::Unavailable)
+    );
+    assert_eq!(small().await.status, 200, "a refusal keeps no room");
+    first.abort();
+    assert!(first.await.unwrap_err().is_cancelled());
+    assert_eq!(server.send(post("/uploads/status", big)).await.status, 200);
+}
