@@ -4,6 +4,7 @@
 
 mod composition;
 mod demo;
+mod large_form;
 mod process;
 mod program;
 mod readme;

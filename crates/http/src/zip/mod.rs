@@ -105,6 +105,7 @@ async fn entries(core: &Core, party: &Party, folder: &str) -> Result<Vec<Entry>,
     let mut query = ListQuery {
         after: None,
         limit: 1000,
+        finished_only: true,
     };
     loop {
         let page = core.store.list(core.now(), party, &query).await?;
