@@ -16,7 +16,7 @@ serve:
 test:
 	@scripts/check
 image:
-	@scripts/setup
+	@scripts/setup image
 	@scripts/image
 audit:
 	@scripts/audit

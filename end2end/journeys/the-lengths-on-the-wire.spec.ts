@@ -2,11 +2,7 @@ import { KiB, MiB, writeRandomFile } from '../support/files.js';
 import { expectEqualOnDisk } from '../support/expectations.js';
 import { expect, test } from '../support/journey.js';
 import { until } from '../support/server.js';
-
-/** Lengths of the chunks in each pack, as their manifests say. */
-interface Wire {
-  lengths: number[];
-}
+import { lengthsOnTheWire, watchWire } from '../support/wire.js';
 
 for (const [setting, chunk] of [
   ['64KiB', 64 * KiB],
@@ -17,22 +13,7 @@ for (const [setting, chunk] of [
 
     test('files travel in chunks of the size that the server was started with', async ({ scratch, server, visit, browser }) => {
       const context = await browser.newContext();
-      await context.addInitScript(() => {
-        const wire: Wire = { lengths: [] };
-        Object.assign(globalThis, { wire });
-        const { send } = XMLHttpRequest.prototype;
-        XMLHttpRequest.prototype.send = function (this: XMLHttpRequest, body?: XMLHttpRequestBodyInit | Document | null) {
-          if (body instanceof Blob) {
-            // A pack: four bytes, the manifest, the chunks.
-            void (async () => {
-              const length = new DataView(await body.slice(0, 4).arrayBuffer()).getUint32(0);
-              const { chunks } = JSON.parse(await body.slice(4, 4 + length).text()) as { chunks: { length: number }[] };
-              wire.lengths.push(...chunks.map((each) => each.length));
-            })();
-          }
-          send.call(this, body);
-        };
-      });
+      await watchWire(context);
       const { page, uploader } = await visit(server.url, { context });
       await uploader.ready();
       const size = 5 * MiB + 321;
@@ -43,7 +24,7 @@ for (const [setting, chunk] of [
 
       const wanted = Array.from({ length: Math.ceil(size / chunk) }, (_, i) => Math.min(chunk, size - i * chunk));
       const lengths = await until('all manifests are read', async () => {
-        const { lengths } = await page.evaluate(() => (globalThis as unknown as { wire: Wire }).wire);
+        const lengths = await lengthsOnTheWire(page);
         return lengths.length >= wanted.length && lengths;
       });
       const sorted = (numbers: number[]): number[] => [...numbers].sort((a, b) => b - a);

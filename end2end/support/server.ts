@@ -8,6 +8,27 @@ import { filesBelow } from './files.js';
 const root = resolve(import.meta.dirname, '../..');
 const program = join(root, 'target/release/hoist');
 
+/** Another program that serves the uploader: how to start it, and where it puts finished files. */
+export interface Embedder {
+  program: string;
+  /** A path that it answers once it runs. */
+  ready: string;
+  env: (data: string) => Record<string, string>;
+}
+
+/** `examples/embed`. */
+export const gallery: Embedder = {
+  program: join(root, 'target/release/gallery'),
+  ready: '/',
+  env: (data) => ({
+    LEPTOS_OUTPUT_NAME: 'gallery',
+    LEPTOS_SITE_ROOT: join(root, 'examples/embed/target/gallery'),
+    LEPTOS_SITE_PKG_DIR: 'assets',
+    LEPTOS_HASH_FILES: 'true',
+    GALLERY_DATA: data,
+  }),
+};
+
 /** A port on loopback that is free now. */
 export async function freePort(): Promise<number> {
   return new Promise((resolvePort, reject) => {
@@ -40,12 +61,14 @@ export class Server {
     readonly data: string,
     readonly log: string,
     private readonly env: Record<string, string>,
+    private readonly embedder?: Embedder,
   ) {}
 
-  static async start(dir: string, env: Record<string, string> = {}): Promise<Server> {
-    if (!existsSync(program)) throw new Error(`there is no ${program}: make build`);
+  static async start(dir: string, env: Record<string, string> = {}, embedder?: Embedder): Promise<Server> {
+    const needed = embedder?.program ?? program;
+    if (!existsSync(needed)) throw new Error(`there is no ${needed}: make build, scripts/embed`);
     mkdirSync(dir, { recursive: true });
-    const server = new Server(await freePort(), join(dir, 'data'), join(dir, 'server.log'), env);
+    const server = new Server(await freePort(), join(dir, 'data'), join(dir, 'server.log'), env, embedder);
     await server.restart();
     return server;
   }
@@ -66,7 +89,7 @@ export class Server {
 
   /** Starts it (again) on the same port and folder, and waits until it answers. */
   async restart(): Promise<void> {
-    const child = spawn(program, [], {
+    const child = spawn(this.embedder?.program ?? program, [], {
       cwd: root,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
@@ -77,6 +100,7 @@ export class Server {
         LEPTOS_ENV: 'PROD',
         LEPTOS_SITE_ADDR: `127.0.0.1:${this.port}`,
         HOIST_DATA: this.data,
+        ...this.embedder?.env(this.data),
         ...this.env,
       },
     });
@@ -85,7 +109,7 @@ export class Server {
     child.stderr.on('data', (text: Buffer) => appendFileSync(this.log, text));
     await until('the server answers', async () => {
       if (child.exitCode !== null) throw new Error(`the server has ended with ${child.exitCode}:\n${this.logged()}`);
-      return fetch(`${this.url}/healthz`).then((answer) => answer.ok, () => false);
+      return fetch(`${this.url}${this.embedder?.ready ?? '/healthz'}`).then((answer) => answer.ok, () => false);
     });
   }
 

@@ -1,4 +1,4 @@
-import type { Locator, Page } from '@playwright/test';
+import { expect, type Locator, type Page } from '@playwright/test';
 import { until } from './server.js';
 
 /** What a person sees of one file. */
@@ -20,8 +20,12 @@ export class Uploader {
   readonly list: Locator;
   readonly rows: Locator;
 
-  constructor(readonly page: Page) {
-    this.root = page.locator('.hoist-uploader');
+  /** `within` tells one from others on the same page. */
+  constructor(
+    readonly page: Page,
+    within = '',
+  ) {
+    this.root = page.locator(`${within} .hoist-uploader`);
     this.button = this.root.locator('.hoist-uploader__pick').first();
     this.input = this.root.locator('input[type=file]:not([webkitdirectory])');
     this.list = this.root.locator('.hoist-uploader__list');
@@ -30,7 +34,7 @@ export class Uploader {
 
   /** The page has taken over from the HTML: what is clicked from now on is handled by it. */
   async ready(): Promise<this> {
-    await this.page.locator('.hoist-uploader[data-hydrated]').waitFor();
+    await expect(this.root).toHaveAttribute('data-hydrated', '');
     return this;
   }
 

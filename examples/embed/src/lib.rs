@@ -20,6 +20,9 @@ pub fn App() -> impl IntoView {
             accept: vec!["image/*".to_owned()],
             ..Restrictions::default()
         },
+        chunk_size: Some(256 * 1024),
+        thumbnail_width: 96,
+        thumbnail_height: 64,
         on_success: Some(count),
         ..UploaderOptions::default()
     };

@@ -23,6 +23,8 @@ struct Host {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
+    // Rendering spawns tasks.
+    any_spawner::Executor::init_tokio()?;
     let leptos = get_configuration(None)?.leptos_options;
     let uploads = HttpConfig::default();
     let folder = std::env::var("GALLERY_DATA").unwrap_or_else(|_| "data".to_owned());
@@ -34,14 +36,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
         uploads: uploads.clone(),
         leptos: leptos.clone(),
     };
-    let app = Router::new()
-        .route("/", get(page))
-        .with_state(host)
-        .nest(UPLOADS, hoist_axum::router(store, uploads))
+    let files: Router = Router::new()
         .fallback(leptos_axum::file_and_error_handler::<LeptosOptions, _>(
             shell,
         ))
         .with_state(leptos);
+    let pages: Router = Router::new().route("/", get(page)).with_state(host);
+    let app = pages
+        .nest(UPLOADS, hoist_axum::router(store, uploads))
+        .fallback_service(files);
     let stop = async { drop(tokio::signal::ctrl_c().await) };
     hoist_axum::serve(listener, app, ServeConfig::default(), stop).await?;
     Ok(())
@@ -70,6 +73,7 @@ fn shell(options: LeptosOptions) -> impl IntoView {
                 <meta charset="utf-8"/>
                 <meta name="viewport" content="width=device-width, initial-scale=1"/>
                 <title>"Gallery"</title>
+                <link rel="icon" href="data:,"/>
                 <HashedStylesheet options=options.clone() id="leptos"/>
                 <AutoReload options=options.clone()/>
                 <HydrationScripts options/>
