@@ -3,7 +3,7 @@ import { KiB, writeRandomFile } from '../support/files.js';
 import { expect, test } from '../support/journey.js';
 import { gallery, Server, until } from '../support/server.js';
 import { Uploader } from '../support/uploader.js';
-import { lengthsOnTheWire, watchWire } from '../support/wire.js';
+import { seenOnTheWire, watchWire } from '../support/wire.js';
 
 // Somebody else's app: another prefix, another output name, hashed files, a look of its own.
 test('two uploaders of another app, one of them in its form, send and keep what it has', async ({ scratch, visit, browser }) => {
@@ -23,10 +23,13 @@ test('two uploaders of another app, one of them in its form, send and keep what 
   await expect(papers.row('receipt.pdf')).toHaveAttribute('data-state', 'done');
   await expectEqualOnDisk(server, [picture, paper]);
   // The page's own option travels: chunks of 256 KiB.
-  const lengths = await until('all manifests are read', async () => {
-    const lengths = await lengthsOnTheWire(page);
-    return lengths.length >= 4 && lengths;
+  const { lengths, slices, buffers } = await until('all manifests are read', async () => {
+    const seen = await seenOnTheWire(page);
+    return seen.lengths.length >= 4 && seen;
   });
+  // One sends slices of its files, the other buffers, as each was told.
+  expect(slices).toBeGreaterThanOrEqual(1);
+  expect(buffers).toBe(1);
   expect([...lengths].sort((a, b) => b - a)).toEqual([256 * KiB, 256 * KiB, 188 * KiB, 30 * KiB]);
   // Each has its own list, and the page around them counts both and keeps its form.
   await expect(album.rows).toHaveCount(1);

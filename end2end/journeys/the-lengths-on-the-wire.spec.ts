@@ -2,7 +2,7 @@ import { KiB, MiB, writeRandomFile } from '../support/files.js';
 import { expectEqualOnDisk } from '../support/expectations.js';
 import { expect, test } from '../support/journey.js';
 import { until } from '../support/server.js';
-import { lengthsOnTheWire, watchWire } from '../support/wire.js';
+import { seenOnTheWire, watchWire } from '../support/wire.js';
 
 for (const [setting, chunk] of [
   ['64KiB', 64 * KiB],
@@ -24,7 +24,7 @@ for (const [setting, chunk] of [
 
       const wanted = Array.from({ length: Math.ceil(size / chunk) }, (_, i) => Math.min(chunk, size - i * chunk));
       const lengths = await until('all manifests are read', async () => {
-        const lengths = await lengthsOnTheWire(page);
+        const { lengths } = await seenOnTheWire(page);
         return lengths.length >= wanted.length && lengths;
       });
       const sorted = (numbers: number[]): number[] => [...numbers].sort((a, b) => b - a);

@@ -3,20 +3,26 @@ import type { BrowserContext, Page } from '@playwright/test';
 /** Lengths of the chunks of all packs, as their manifests say. */
 interface Wire {
   lengths: number[];
+  /** How many packs were lists of slices, and how many one buffer. */
+  slices: number;
+  buffers: number;
 }
 
 /** Reads the manifest of each pack that pages of this context send. */
 export async function watchWire(context: BrowserContext): Promise<void> {
   await context.addInitScript(() => {
-    const wire: Wire = { lengths: [] };
+    const wire: Wire = { lengths: [], slices: 0, buffers: 0 };
     Object.assign(globalThis, { wire });
     const { send } = XMLHttpRequest.prototype;
     XMLHttpRequest.prototype.send = function (this: XMLHttpRequest, body?: XMLHttpRequestBodyInit | Document | null) {
-      if (body instanceof Blob) {
+      const isBuffer = body instanceof Uint8Array;
+      if (body instanceof Blob || isBuffer) {
+        wire[isBuffer ? 'buffers' : 'slices'] += 1;
+        const pack = isBuffer ? new Blob([body.slice()]) : body;
         // A pack: four bytes, the manifest, the chunks.
         void (async () => {
-          const length = new DataView(await body.slice(0, 4).arrayBuffer()).getUint32(0);
-          const { chunks } = JSON.parse(await body.slice(4, 4 + length).text()) as { chunks: { length: number }[] };
+          const length = new DataView(await pack.slice(0, 4).arrayBuffer()).getUint32(0);
+          const { chunks } = JSON.parse(await pack.slice(4, 4 + length).text()) as { chunks: { length: number }[] };
           wire.lengths.push(...chunks.map((each) => each.length));
         })();
       }
@@ -25,7 +31,7 @@ export async function watchWire(context: BrowserContext): Promise<void> {
   });
 }
 
-/** What was read so far. */
-export async function lengthsOnTheWire(page: Page): Promise<number[]> {
-  return page.evaluate(() => (globalThis as unknown as { wire: Wire }).wire.lengths);
+/** What was seen so far. */
+export async function seenOnTheWire(page: Page): Promise<Wire> {
+  return page.evaluate(() => (globalThis as unknown as { wire: Wire }).wire);
 }

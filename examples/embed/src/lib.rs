@@ -1,6 +1,6 @@
 //! The pages: two uploaders, one of them inside a form of the page's own.
 
-use hoist_leptos::{Restrictions, Uploader, UploaderOptions};
+use hoist_leptos::{Body, Restrictions, Uploader, UploaderOptions};
 use hoist_protocol::ListResponse;
 use leptos::prelude::*;
 use leptos_meta::provide_meta_context;
@@ -29,6 +29,8 @@ pub fn App() -> impl IntoView {
     let papers = UploaderOptions {
         endpoint: UPLOADS.to_owned(),
         in_form: true,
+        // What Safari is given by itself: a buffer per request instead of slices of files.
+        body: Body::Buffer,
         directory: false,
         on_success: Some(count),
         ..UploaderOptions::default()

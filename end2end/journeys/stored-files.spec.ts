@@ -1,0 +1,56 @@
+import { expectEqualOnDisk } from '../support/expectations.js';
+import { hashesBelow, hashesOf, KiB, writeRandomFile } from '../support/files.js';
+import { expect, test } from '../support/journey.js';
+
+// What the page asks and tells by server functions: list, storage used, rename, delete, undo.
+test('stored files are listed, renamed, deleted and taken back on the page', async ({ scratch, server, visit }) => {
+  const picked = [writeRandomFile(scratch.path('one.bin'), 300 * KiB, 'one'), writeRandomFile(scratch.path('two.bin'), 200 * KiB, 'two')];
+  const { page, uploader } = await visit(server.url);
+  await uploader.ready();
+  await uploader.pick(picked);
+  await uploader.settled(30_000);
+  await expectEqualOnDisk(server, picked);
+
+  const section = page.locator('details.stored');
+  const sum = section.locator('.stored__sum');
+  await expect(sum).toHaveText('2 files, 512 kB');
+  await section.locator('summary').click();
+  const rows = section.locator('.stored__row');
+  await expect(rows).toHaveCount(2);
+  const row = (name: string) => rows.filter({ has: page.locator('bdi', { hasText: new RegExp(`^${name.replace(/[()]/g, '\\$&')}$`) }) });
+
+  const [one, two] = [...(await hashesOf(picked)).values()];
+  const rename = async (from: string, to: string): Promise<void> => {
+    await row(from).getByRole('button', { name: `Rename ${from}` }).click();
+    await section.getByLabel(`New name for ${from}`).fill(to);
+    await section.getByRole('button', { name: 'Save' }).click();
+  };
+  // A name that is taken: the next free one, and nothing is replaced.
+  await rename('one.bin', 'two.bin');
+  await expect(row('two (2).bin')).toHaveCount(1);
+  expect([...(await hashesBelow(server.files))].sort()).toEqual([
+    ['two (2).bin', one],
+    ['two.bin', two],
+  ]);
+  await rename('two (2).bin', 'drei ü.bin');
+  await expect(row('drei ü.bin')).toHaveCount(1);
+  await expect(section.locator('.stored__problem')).toBeEmpty();
+  expect([...(await hashesBelow(server.files))].sort()).toEqual([
+    ['drei ü.bin', one],
+    ['two.bin', two],
+  ]);
+  await row('two.bin').getByRole('button', { name: 'Delete two.bin' }).click();
+  await expect(sum).toHaveText('1 file, 307 kB');
+  const list = await fetch(`${server.url}/hoist/uploads`);
+  expect(JSON.stringify(await list.json())).not.toContain('two.bin');
+  await row('two.bin').getByRole('button', { name: 'Undo delete of two.bin' }).click();
+  await expect(sum).toHaveText('2 files, 512 kB');
+
+  // A page that comes later says the same.
+  const later = await visit(server.url);
+  await later.uploader.ready();
+  await expect(later.page.locator('.stored__sum')).toHaveText('2 files, 512 kB');
+  await later.page.locator('details.stored summary').click();
+  await expect(later.page.locator('.stored__row')).toHaveCount(2);
+  await expect(later.page.locator('.stored__row', { hasText: 'drei ü.bin' })).toHaveCount(1);
+});
