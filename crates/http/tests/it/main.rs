@@ -8,6 +8,7 @@
 )] // small numbers; a test that panics has failed
 
 mod cancel;
+mod classic;
 mod create;
 mod download;
 mod errors;
@@ -18,6 +19,7 @@ mod list;
 mod memory;
 mod origin;
 mod pack;
+mod running;
 mod sockets;
 mod status;
 mod support;

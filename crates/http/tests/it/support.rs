@@ -66,7 +66,9 @@ impl Server {
             ..http
         };
         // Nested, as everybody mounts it.
-        let router = Router::new().nest("/hoist", hoist_axum::router(store.clone(), config));
+        let router = Router::new()
+            .nest("/hoist", hoist_axum::router(store.clone(), config.clone()))
+            .nest("/server.php", hoist_axum::classic(store.clone(), config));
         Self {
             router,
             store,
