@@ -35,6 +35,9 @@ pub struct Config {
     /// Path below which the upload protocol answers.
     #[arg(long, env = "HOIST_PREFIX", default_value = "/hoist")]
     pub prefix: String,
+    /// Path at which the protocol of the jQuery plugin answers; `off` for nowhere.
+    #[arg(long, env = "HOIST_CLASSIC", default_value = "/server.php")]
+    pub classic: String,
     /// Who sees whose files; if not given, `shared` on loopback and with --password, else `cookie`.
     #[arg(long, env = "HOIST_VISITORS")]
     pub visitors: Option<Visitors>,
