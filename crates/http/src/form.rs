@@ -122,7 +122,7 @@ async fn receive_file(core: &Core, party: &Party, mut field: Field<'_>) -> Resul
     let answer = core.store.create(core.now(), party, &[new]).await?.pop();
     let id = match answer {
         Some(CreateAnswer::Needed(needed)) => needed.id,
-        Some(CreateAnswer::Refused(body)) => return Err(ApiError::new(body.code, body.message)),
+        Some(CreateAnswer::Refused(body)) => return Err(body.into()),
         // Nothing to send: a file of 0 bytes is published by create.
         Some(CreateAnswer::Present { .. } | CreateAnswer::Conflict { .. }) => return Ok(()),
         None => return Err(ApiError::internal("create gave no answer")),

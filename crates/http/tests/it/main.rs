@@ -9,6 +9,7 @@
 
 mod cancel;
 mod classic;
+mod codes;
 mod create;
 mod download;
 mod errors;

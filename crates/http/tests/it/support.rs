@@ -91,6 +91,15 @@ impl Server {
         std::fs::read(folder.join("files").join(stored_as)).unwrap()
     }
 
+    /// Takes the disk away under the store: where bytes would arrive is a file.
+    pub(crate) fn break_disk(&self) {
+        let incoming = self.folder.as_ref().unwrap().path().join("incoming");
+        if incoming.exists() {
+            std::fs::remove_dir_all(&incoming).unwrap();
+        }
+        std::fs::write(incoming, b"no folder").unwrap();
+    }
+
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
