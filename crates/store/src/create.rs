@@ -189,6 +189,10 @@ impl Shared {
         match reason {
             NoRoom::Storage => StoreError::StorageFull,
             NoRoom::Quota => StoreError::QuotaExceeded,
+            NoRoom::Files => StoreError::TooMany {
+                what: "files",
+                max: self.config.files.unwrap_or_default(),
+            },
             NoRoom::Unfinished => StoreError::TooMany {
                 what: "unfinished uploads",
                 max: self.config.limits.unfinished,

@@ -74,6 +74,13 @@ pub struct Config {
     /// Smallest file.
     #[arg(long, env = "HOIST_MIN_FILE_SIZE", default_value = "0", value_parser = bytes)]
     pub min_file_size: u64,
+    /// Most bytes of one visitor in all, finished and begun; no limit if not given. Where everybody
+    /// sees the same files, of all together.
+    #[arg(long, env = "HOIST_QUOTA", value_parser = bytes)]
+    pub quota: Option<u64>,
+    /// Most files and folders of one visitor in all; no limit if not given.
+    #[arg(long, env = "HOIST_MAX_FILES")]
+    pub max_files: Option<u64>,
     /// Most unfinished uploads of one visitor.
     #[arg(long, env = "HOIST_MAX_UNFINISHED", default_value_t = 100_000)]
     pub max_unfinished: u64,

@@ -144,6 +144,8 @@ impl Config {
             trust_header: self.trust_header.clone(),
             store: StoreConfig {
                 limits: self.limits()?,
+                quota: self.quota,
+                files: self.max_files,
                 unfinished_ttl_ms: self.keep_unfinished,
                 delete_grace_ms: self.delete_grace,
                 keep_free: self.keep_free,
@@ -257,6 +259,15 @@ impl fmt::Display for Plan {
             show_bytes(limits.file_size),
             show_bytes(self.store.keep_free),
         )?;
+        if limits.min_file_size > 0 {
+            write!(f, " min-file-size={}", show_bytes(limits.min_file_size))?;
+        }
+        if let Some(quota) = self.store.quota {
+            write!(f, " quota={}", show_bytes(quota))?;
+        }
+        if let Some(files) = self.store.files {
+            write!(f, " max-files={files}")?;
+        }
         for (name, list) in [
             ("types", &limits.types),
             ("hosts", &self.hosts),
@@ -392,12 +403,18 @@ mod tests {
             "1MiB",
             "--type",
             "image/*,.pdf",
+            "--quota",
+            "5GiB",
+            "--max-files",
+            "7",
+            "--min-file-size",
+            "2",
         ])
         .unwrap();
         assert_eq!(
             shown.to_string(),
             "data=/d prefix=/hoist classic=/server.php visitors=shared sign-in=none chunk-size=512KiB pack-size=1MiB \
-             max-file-size=16TiB keep-free=256MiB types=image/*,.pdf"
+             max-file-size=16TiB keep-free=256MiB min-file-size=2B quota=5GiB max-files=7 types=image/*,.pdf"
         );
     }
 }

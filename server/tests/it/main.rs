@@ -9,4 +9,5 @@ mod large_form;
 mod process;
 mod program;
 mod readme;
+mod restrictions;
 mod sign_in;

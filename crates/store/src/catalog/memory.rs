@@ -105,6 +105,7 @@ fn usage(rows: &BTreeMap<UploadId, Row>, owner: Option<&Owner>, since: u64) -> U
         .filter(|row| owner.is_none_or(|owner| row.owner == *owner))
     {
         if matches!(row.state, RowState::Finished | RowState::Hidden) {
+            usage.finished += u64::from(row.state == RowState::Finished);
             usage.finished_bytes = usage.finished_bytes.saturating_add(row.size.unwrap_or(0));
         } else {
             usage.unfinished += 1;

@@ -165,6 +165,8 @@ pub(crate) trait Catalog: Send + Sync + std::fmt::Debug {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Usage {
     pub(crate) finished_bytes: u64,
+    /// Finished files and folders, without hidden ones.
+    pub(crate) finished: u64,
     /// Of unfinished uploads whose reservation counts: their whole size, or what has come if that is
     /// not known …
     pub(crate) unfinished_bytes: u64,
