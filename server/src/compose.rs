@@ -58,8 +58,11 @@ pub fn compose(store: &Store, plan: &Plan, clock: &Clock) -> Result<Router, RunE
         },
         plan.site.clone(),
     );
-    let api = hoist_axum::router(store.clone(), config);
+    let api = hoist_axum::router(store.clone(), config.clone());
     let mut router = pages.nest(&plan.prefix, api);
+    if let Some(path) = &plan.classic {
+        router = router.nest(path, hoist_axum::classic(store.clone(), config));
+    }
     if let Some(passwords) = &passwords {
         router = passwords.protect(router);
     }

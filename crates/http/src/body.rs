@@ -162,7 +162,10 @@ impl BodyReader {
 impl BodyReader {
     /// The whole body, with the room it takes. Room is taken as bytes come and not as they are
     /// announced, so that many who send slowly do not shut out others.
-    async fn held(mut self, core: &Core) -> Result<(Vec<u8>, Vec<OwnedSemaphorePermit>), ApiError> {
+    pub(crate) async fn held(
+        mut self,
+        core: &Core,
+    ) -> Result<(Vec<u8>, Vec<OwnedSemaphorePermit>), ApiError> {
         self.check_announced()?;
         let (mut all, mut room) = (Vec::<u8>::new(), Vec::new());
         let mut has = 0;

@@ -115,6 +115,26 @@ pub(crate) fn complete(mut body: ErrorBody) -> ErrorBody {
     body
 }
 
+/// A refusal inside the store's answer, as the answer to the whole request.
+impl From<ErrorBody> for ApiError {
+    fn from(body: ErrorBody) -> Self {
+        Self {
+            code: body.code,
+            status: None,
+            message: sentence(body.message),
+            retry_after_ms: body.retry_after_ms,
+            source: None,
+        }
+    }
+}
+
+fn sentence(mut message: String) -> String {
+    if let Some(first) = message.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    message
+}
+
 impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.code, self.message)
@@ -137,14 +157,10 @@ impl From<StoreError> for ApiError {
             StoreError::InFlight { retry_after_ms } => Some(retry_after_ms),
             _ => None,
         };
-        let mut message = error.to_string();
-        if let Some(first) = message.get_mut(..1) {
-            first.make_ascii_uppercase();
-        }
         Self {
             code,
             status: None,
-            message,
+            message: sentence(error.to_string()),
             retry_after_ms,
             source: Some(error.into()),
         }
@@ -162,6 +178,8 @@ impl IntoResponse for ApiError {
                 .headers_mut()
                 .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+        // For dialects, which say it in another way.
+        response.extensions_mut().insert(body);
         response
     }
 }

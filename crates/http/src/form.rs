@@ -122,14 +122,14 @@ async fn receive_file(core: &Core, party: &Party, mut field: Field<'_>) -> Resul
     let answer = core.store.create(core.now(), party, &[new]).await?.pop();
     let id = match answer {
         Some(CreateAnswer::Needed(needed)) => needed.id,
-        Some(CreateAnswer::Refused(body)) => return Err(ApiError::new(body.code, body.message)),
+        Some(CreateAnswer::Refused(body)) => return Err(body.into()),
         // Nothing to send: a file of 0 bytes is published by create.
         Some(CreateAnswer::Present { .. } | CreateAnswer::Conflict { .. }) => return Ok(()),
         None => return Err(ApiError::internal("create gave no answer")),
     };
-    let mut pending = Pending::new(core, party, id);
+    let pending = Pending::new(core, party, id);
     let result = write_file(core, party, id, first, &mut field).await;
-    pending.is_settled = true;
+    pending.settle();
     if result.is_err() {
         // What a form has lost it cannot continue: nobody would ever finish this upload.
         core.store.delete(core.now(), party, &[id]).await?;
@@ -158,7 +158,7 @@ async fn write_file(
 }
 
 /// Takes an upload back if its request is dropped in the middle.
-struct Pending {
+pub(crate) struct Pending {
     store: hoist_store::Store,
     clock: crate::Clock,
     party: Party,
@@ -167,7 +167,7 @@ struct Pending {
 }
 
 impl Pending {
-    fn new(core: &Core, party: &Party, id: UploadId) -> Self {
+    pub(crate) fn new(core: &Core, party: &Party, id: UploadId) -> Self {
         Self {
             store: core.store.clone(),
             clock: core.config.clock.clone(),
@@ -175,6 +175,11 @@ impl Pending {
             id,
             is_settled: false,
         }
+    }
+
+    /// Whatever becomes of the upload now, it is not taken back.
+    pub(crate) fn settle(mut self) {
+        self.is_settled = true;
     }
 }
 

@@ -47,7 +47,7 @@ async fn take(core: &Core, access: &Access, reader: BodyReader) -> Result<(), Ap
     check_batch(core, access, ids.len()).await?;
     for result in core.store.delete(core.now(), &access.party, &ids).await? {
         if let DeleteResult::Refused(body) = result {
-            return Err(ApiError::new(body.code, body.message));
+            return Err(body.into());
         }
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! An axum router over a hoist store: routes, limits, who is who, and an accept loop.
 //!
-//! [`router`] answers the native protocol (`PROTOCOL.md`) below any prefix; [`serve`] is an accept
+//! [`router`] answers the native protocol (`PROTOCOL.md`) below any prefix, [`classic()`] that of the
+//! jQuery plugin; [`serve`] is an accept
 //! loop with the time-outs that uploads need; [`listing`] gives a page its first list. The crate
 //! knows requests, statuses and disconnects. It deliberately does not know leptos, files, folders,
 //! or what becomes of a finished upload: that is the store's.
@@ -24,6 +25,7 @@ mod attempts;
 mod authorize;
 mod body;
 mod cancel;
+mod classic;
 mod clock;
 mod config;
 mod cookie;
@@ -49,6 +51,7 @@ mod trusted_header;
 mod zip;
 
 pub use authorize::{Access, Authorize, Authorizer, Rights, Shared};
+pub use classic::classic;
 pub use clock::Clock;
 pub use config::HttpConfig;
 pub use cookie::{

@@ -30,6 +30,16 @@ pub(crate) struct Core {
 }
 
 impl Core {
+    pub(crate) fn new(store: Store, config: HttpConfig) -> Self {
+        let json = usize::try_from(config.json_memory >> 10).unwrap_or(usize::MAX);
+        Self {
+            store,
+            transfers: Arc::new(Semaphore::new(config.transfers)),
+            json: Arc::new(Semaphore::new(json.clamp(1, Semaphore::MAX_PERMITS))),
+            config,
+        }
+    }
+
     pub(crate) fn now(&self) -> Millis {
         self.config.clock.now()
     }
@@ -65,16 +75,7 @@ fn hands_full() -> ApiError {
 /// The router takes care of limits, time-outs of bodies, origins and disconnects. It does not limit
 /// how long request headers take: an accept loop does, as [`crate::serve`].
 pub fn router(store: Store, config: HttpConfig) -> Router {
-    let core = Arc::new(Core {
-        store,
-        transfers: Arc::new(Semaphore::new(config.transfers)),
-        json: Arc::new(Semaphore::new(
-            usize::try_from(config.json_memory >> 10)
-                .unwrap_or(usize::MAX)
-                .clamp(1, Semaphore::MAX_PERMITS),
-        )),
-        config,
-    });
+    let core = Arc::new(Core::new(store, config));
     Router::new()
         .route(route::UPLOADS, closed(post(create::create).get(list::list)))
         .route(route::STATUS, closed(post(status::status)))
@@ -98,11 +99,11 @@ fn closed(methods: MethodRouter<Arc<Core>>) -> MethodRouter<Arc<Core>> {
     methods.fallback(wrong_method)
 }
 
-async fn no_route() -> ApiError {
+pub(crate) async fn no_route() -> ApiError {
     ApiError::new(ErrorCode::NotFound, "There is nothing at this address")
 }
 
-async fn wrong_method(request: Request) -> ApiError {
+pub(crate) async fn wrong_method(request: Request) -> ApiError {
     let method = request.method();
     ApiError::new(
         ErrorCode::NotSupported,

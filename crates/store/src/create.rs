@@ -88,18 +88,30 @@ impl Shared {
     }
 
     fn creation(&self, now: Millis, party: &Party, file: &NewFile) -> Result<Creation, StoreError> {
-        let limits = &self.config.limits;
         let path = RelativePath::new(&file.path, &file.name)?;
-        let is_folder = file.kind == Kind::Directory;
-        let size = if is_folder { Some(0) } else { file.size };
-        if !is_folder {
-            if let Some(size) = size {
+        if file.kind == Kind::File {
+            if let Some(size) = file.size {
                 self.check_size(size)?;
             }
+            let limits = &self.config.limits;
             if !limits.takes_type(&file.name, file.media_type.as_deref()) {
                 return Err(StoreError::TypeNotAllowed);
             }
         }
+        self.unchecked(now, party, file, &path)
+    }
+
+    /// The row that a file would have, and what is looked for instead, whatever is allowed.
+    pub(crate) fn unchecked(
+        &self,
+        now: Millis,
+        party: &Party,
+        file: &NewFile,
+        path: &RelativePath,
+    ) -> Result<Creation, StoreError> {
+        let limits = &self.config.limits;
+        let is_folder = file.kind == Kind::Directory;
+        let size = if is_folder { Some(0) } else { file.size };
         let wish = file
             .chunk_size
             .unwrap_or(limits.chunk_size)
@@ -113,7 +125,7 @@ impl Shared {
             })?;
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(|_| StoreError::Unavailable)?;
-        let stored_as = layout::spelled(&path);
+        let stored_as = layout::spelled(path);
         Ok(Creation {
             finds_earlier: party.finds_earlier && (is_folder || file.last_modified.is_some()),
             // Who may not find an earlier file may not be told of one either: it may be another's.
@@ -177,6 +189,10 @@ impl Shared {
         match reason {
             NoRoom::Storage => StoreError::StorageFull,
             NoRoom::Quota => StoreError::QuotaExceeded,
+            NoRoom::Files => StoreError::TooMany {
+                what: "files",
+                max: self.config.files.unwrap_or_default(),
+            },
             NoRoom::Unfinished => StoreError::TooMany {
                 what: "unfinished uploads",
                 max: self.config.limits.unfinished,
@@ -206,7 +222,7 @@ impl Shared {
     }
 
     /// The answer for a file that was sent or begun before; `None` if there is nothing of it after all.
-    async fn earlier(
+    pub(crate) async fn earlier(
         self: &Arc<Self>,
         now: Millis,
         earlier: &Row,

@@ -51,9 +51,11 @@ mod create;
 mod delete;
 mod disk;
 mod error;
+mod find;
 mod memory;
 mod numbers;
 mod owner;
+mod part;
 mod piece;
 mod publish;
 mod range;
@@ -74,6 +76,7 @@ use hoist_protocol::{Limits, Millis, Receipt, UploadId};
 pub use chunk::{ChunkAnswer, ChunkWriter};
 pub use error::StoreError;
 pub use owner::{Owner, Party};
+pub use part::PartWriter;
 pub use range::RangeWriter;
 pub use read::{FileReader, ListQuery};
 
@@ -90,6 +93,11 @@ const CATALOG: &str = "catalog.db";
 pub struct StoreConfig {
     /// What is allowed of a file and of a visitor.
     pub limits: Limits,
+    /// Most bytes of one owner, finished and reserved, where [`Party::quota`] says nothing. Default
+    /// no quota.
+    pub quota: Option<u64>,
+    /// Most files and folders of one owner, finished or not. Default no limit.
+    pub files: Option<u64>,
     /// How long an unfinished upload lives after its last byte. Default 7 days.
     pub unfinished_ttl_ms: u64,
     /// How long a deleted finished file can be restored. Default 30 seconds.
@@ -106,6 +114,8 @@ impl Default for StoreConfig {
     fn default() -> Self {
         Self {
             limits: Limits::default(),
+            quota: None,
+            files: None,
             unfinished_ttl_ms: 7 * 24 * 3600 * 1000,
             delete_grace_ms: 30_000,
             reservation_ttl_ms: 3_600_000,
@@ -227,7 +237,7 @@ impl Store {
     /// [`StoreError::Catalog`] if the catalog cannot be read.
     pub async fn limits(&self, now: Millis, party: &Party) -> Result<Limits, StoreError> {
         let mut limits = self.shared.config.limits.clone();
-        if let Some(quota) = party.quota {
+        if let Some(quota) = self.shared.quota(party) {
             let used = self
                 .shared
                 .catalog

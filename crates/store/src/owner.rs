@@ -44,7 +44,8 @@ impl fmt::Display for Owner {
 pub struct Party {
     /// Whose uploads are touched; all others' are *not found*.
     pub owner: Owner,
-    /// How many bytes the owner may have in all, finished and reserved; `None` for no quota.
+    /// How many bytes the owner may have in all, finished and reserved; `None` for
+    /// [`crate::StoreConfig::quota`].
     pub quota: Option<u64>,
     /// Whether earlier uploads may be found by path, size and time; `false` for anonymous ones,
     /// who are not one person.
@@ -52,7 +53,8 @@ pub struct Party {
 }
 
 impl Party {
-    /// Somebody who is known: finds what they sent earlier, without a quota.
+    /// Somebody who is known: finds what they sent earlier, without a quota of
+    /// their own.
     #[must_use]
     pub const fn known(owner: Owner) -> Self {
         Self {

@@ -15,6 +15,8 @@ use crate::{
 
 /// How much room is made ahead for bytes of which nobody knows how many there are.
 const RESERVE: u64 = 4 << 20;
+/// Separate ranges that one upload may have: they are kept in memory while it is in work.
+pub(crate) const MAX_RANGES: usize = 1 << 16;
 
 /// Bytes that come in order from some offset. Dropping it keeps nothing that was not recorded.
 #[derive(Debug)]
@@ -42,6 +44,7 @@ impl Store {
     /// - [`StoreError::NotFound`], [`StoreError::Expired`].
     /// - [`StoreError::InFlight`] if another writes ranges of this upload.
     /// - [`StoreError::Invalid`] if the bytes there have come before: they are never written again.
+    /// - [`StoreError::TooMany`] if too many ranges lie apart from each other.
     pub async fn write_range(
         &self,
         now: Millis,
@@ -52,7 +55,11 @@ impl Store {
         let Asked::Active(active, row) = self.shared.ask(now, party, id).await? else {
             return Err(StoreError::Invalid("the upload is finished"));
         };
-        let sender = Sender::new("range").map_err(|_| StoreError::Unavailable)?;
+        // Each writer is a sender of its own: one that stands still is overtaken, as with chunks.
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).map_err(|_| StoreError::Unavailable)?;
+        let sender = Sender::new(format!("range-{}", UploadId::from_bytes(random)))
+            .map_err(|_| StoreError::Unavailable)?;
         let idle = self.shared.config.lease_idle_ms;
         let grant = active.lease(RANGE, &sender, 0, now, idle).await?;
         self.shared.reserve_again(now, party, &row).await?;
@@ -65,6 +72,13 @@ impl Store {
                 .any(|range| (range.start..range.end).contains(&offset))
             {
                 return Err(StoreError::Invalid("these bytes have come before"));
+            }
+            let is_apart = || received.iter().all(|range| range.end != offset);
+            if inner.ranges.len() >= MAX_RANGES && is_apart() {
+                return Err(StoreError::TooMany {
+                    what: "separate ranges of one file",
+                    max: MAX_RANGES as u64,
+                });
             }
             let max = received
                 .iter()
@@ -125,6 +139,11 @@ impl Store {
 }
 
 impl RangeWriter {
+    /// Where it ends at the latest: what follows has come, or there is nothing.
+    pub(crate) const fn max(&self) -> u64 {
+        self.max
+    }
+
     /// Takes the next bytes.
     ///
     /// # Errors

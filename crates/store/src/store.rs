@@ -193,6 +193,11 @@ impl Shared {
         now.0.saturating_sub(self.config.reservation_ttl_ms)
     }
 
+    /// How many bytes this party may have in all.
+    pub(crate) fn quota(&self, party: &Party) -> Option<u64> {
+        party.quota.or(self.config.quota)
+    }
+
     /// What this party may still take.
     pub(crate) async fn room(&self, now: Millis, party: &Party) -> Result<Room, StoreError> {
         let backend = Arc::clone(&self.backend);
@@ -202,7 +207,8 @@ impl Shared {
         Ok(Room {
             owner: party.owner.clone(),
             free: free.saturating_sub(self.config.keep_free),
-            quota: party.quota,
+            quota: self.quota(party),
+            files: self.config.files,
             unfinished: self.config.limits.unfinished,
             since: self.since(now),
         })

@@ -35,6 +35,9 @@ pub struct Config {
     /// Path below which the upload protocol answers.
     #[arg(long, env = "HOIST_PREFIX", default_value = "/hoist")]
     pub prefix: String,
+    /// Path at which the protocol of the jQuery plugin answers; `off` for nowhere.
+    #[arg(long, env = "HOIST_CLASSIC", default_value = "/server.php")]
+    pub classic: String,
     /// Who sees whose files; if not given, `shared` on loopback and with --password, else `cookie`.
     #[arg(long, env = "HOIST_VISITORS")]
     pub visitors: Option<Visitors>,
@@ -71,6 +74,13 @@ pub struct Config {
     /// Smallest file.
     #[arg(long, env = "HOIST_MIN_FILE_SIZE", default_value = "0", value_parser = bytes)]
     pub min_file_size: u64,
+    /// Most bytes of one visitor in all, finished and begun; no limit if not given. Where everybody
+    /// sees the same files, of all together.
+    #[arg(long, env = "HOIST_QUOTA", value_parser = bytes)]
+    pub quota: Option<u64>,
+    /// Most files and folders of one visitor in all; no limit if not given.
+    #[arg(long, env = "HOIST_MAX_FILES")]
+    pub max_files: Option<u64>,
     /// Most unfinished uploads of one visitor.
     #[arg(long, env = "HOIST_MAX_UNFINISHED", default_value_t = 100_000)]
     pub max_unfinished: u64,

@@ -35,6 +35,9 @@ pub enum ConfigError {
     /// The prefix is no path.
     #[error("--prefix must be like /hoist: it begins with a slash and does not end with one")]
     Prefix,
+    /// The path of the classic dialect is none, or is the protocol's.
+    #[error("--classic must be like /server.php, neither --prefix nor below it; or off")]
+    Classic,
     /// The chunk size is not one.
     #[error("--chunk-size must be a power of two from 64KiB to 16MiB")]
     ChunkSize,
@@ -58,6 +61,8 @@ pub struct Plan {
     pub addr: SocketAddr,
     /// Path below which the protocol answers.
     pub prefix: String,
+    /// Where the classic dialect answers, if anywhere.
+    pub classic: Option<String>,
     /// Who sees whose files.
     pub visitors: Visitors,
     /// What everybody must know, if anything.
@@ -98,12 +103,14 @@ impl Config {
         if self.trust_header.is_some() && (self.visitors.is_some() || self.password.is_some()) {
             return Err(ConfigError::TrustHeader);
         }
-        let is_path = self.prefix.len() > 1
-            && self.prefix.starts_with('/')
-            && !self.prefix.ends_with('/')
-            && !self.prefix.contains(['{', '}', '*', '?', '#', ' ']);
-        if !is_path {
+        if !is_path(&self.prefix) {
             return Err(ConfigError::Prefix);
+        }
+        let classic = (self.classic != "off").then(|| self.classic.clone());
+        if let Some(path) = &classic
+            && (!is_path(path) || is_below(path, &self.prefix) || is_below(&self.prefix, path))
+        {
+            return Err(ConfigError::Classic);
         }
         for origin in &self.allow_origins {
             let rest = ["https://", "http://"]
@@ -137,6 +144,8 @@ impl Config {
             trust_header: self.trust_header.clone(),
             store: StoreConfig {
                 limits: self.limits()?,
+                quota: self.quota,
+                files: self.max_files,
                 unfinished_ttl_ms: self.keep_unfinished,
                 delete_grace_ms: self.delete_grace,
                 keep_free: self.keep_free,
@@ -155,6 +164,7 @@ impl Config {
             },
             site: site::options(),
             prefix: self.prefix,
+            classic,
             hosts: self.hosts,
         })
     }
@@ -197,6 +207,20 @@ impl Config {
     }
 }
 
+/// Whether a router can be nested there.
+fn is_path(path: &str) -> bool {
+    path.len() > 1
+        && path.starts_with('/')
+        && !path.ends_with('/')
+        && !path.contains(['{', '}', '*', '?', '#', ' '])
+}
+
+/// Whether a path is another one or below it.
+fn is_below(path: &str, other: &str) -> bool {
+    path.strip_prefix(other)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 impl Plan {
     /// Takes the address.
     ///
@@ -226,14 +250,24 @@ impl fmt::Display for Plan {
         };
         write!(
             f,
-            "data={} prefix={} visitors={visitors} sign-in={sign_in} chunk-size={} pack-size={} max-file-size={} keep-free={}",
+            "data={} prefix={} classic={} visitors={visitors} sign-in={sign_in} chunk-size={} pack-size={} max-file-size={} keep-free={}",
             self.data.display(),
             self.prefix,
+            self.classic.as_deref().unwrap_or("off"),
             show_bytes(limits.chunk_size),
             show_bytes(limits.pack_size),
             show_bytes(limits.file_size),
             show_bytes(self.store.keep_free),
         )?;
+        if limits.min_file_size > 0 {
+            write!(f, " min-file-size={}", show_bytes(limits.min_file_size))?;
+        }
+        if let Some(quota) = self.store.quota {
+            write!(f, " quota={}", show_bytes(quota))?;
+        }
+        if let Some(files) = self.store.files {
+            write!(f, " max-files={files}")?;
+        }
         for (name, list) in [
             ("types", &limits.types),
             ("hosts", &self.hosts),
@@ -334,6 +368,11 @@ mod tests {
             &["--prefix", "/"],
             &["--prefix", "/a/"],
             &["--prefix", "/{a}"],
+            &["--classic", "server.php"],
+            &["--classic", ""],
+            &["--classic", "/hoist"],
+            &["--classic", "/hoist/server.php"],
+            &["--prefix", "/a/b", "--classic", "/a"],
             &["--password", ""],
             &["--trust-header", "x-user", "--password", "x"],
             &["--trust-header", "x-user", "--visitors", "cookie"],
@@ -341,6 +380,17 @@ mod tests {
             &["--allow-origin", "https://app.example/"],
         ] {
             assert!(plan(flags).is_err(), "{flags:?}");
+        }
+    }
+
+    #[test]
+    fn the_classic_dialect_has_a_path_or_none() {
+        for (flags, path) in [
+            (&[][..], Some("/server.php")),
+            (&["--classic", "/hoist2"], Some("/hoist2")),
+            (&["--classic", "off"], None),
+        ] {
+            assert_eq!(plan(flags).unwrap().classic.as_deref(), path, "{flags:?}");
         }
     }
 
@@ -353,12 +403,18 @@ mod tests {
             "1MiB",
             "--type",
             "image/*,.pdf",
+            "--quota",
+            "5GiB",
+            "--max-files",
+            "7",
+            "--min-file-size",
+            "2",
         ])
         .unwrap();
         assert_eq!(
             shown.to_string(),
-            "data=/d prefix=/hoist visitors=shared sign-in=none chunk-size=512KiB pack-size=1MiB \
-             max-file-size=16TiB keep-free=256MiB types=image/*,.pdf"
+            "data=/d prefix=/hoist classic=/server.php visitors=shared sign-in=none chunk-size=512KiB pack-size=1MiB \
+             max-file-size=16TiB keep-free=256MiB min-file-size=2B quota=5GiB max-files=7 types=image/*,.pdf"
         );
     }
 }

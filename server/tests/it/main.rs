@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)] // a test that panics has failed
 
+mod classic;
 mod composition;
 mod demo;
 mod large_form;
 mod process;
 mod program;
 mod readme;
+mod restrictions;
 mod sign_in;

@@ -8,6 +8,8 @@
 )] // small numbers; a test that panics has failed
 
 mod cancel;
+mod classic;
+mod codes;
 mod create;
 mod download;
 mod errors;
@@ -18,6 +20,7 @@ mod list;
 mod memory;
 mod origin;
 mod pack;
+mod running;
 mod sockets;
 mod status;
 mod support;

@@ -66,7 +66,9 @@ impl Server {
             ..http
         };
         // Nested, as everybody mounts it.
-        let router = Router::new().nest("/hoist", hoist_axum::router(store.clone(), config));
+        let router = Router::new()
+            .nest("/hoist", hoist_axum::router(store.clone(), config.clone()))
+            .nest("/server.php", hoist_axum::classic(store.clone(), config));
         Self {
             router,
             store,
@@ -87,6 +89,15 @@ impl Server {
     pub(crate) fn stored(&self, stored_as: &str) -> Vec<u8> {
         let folder = self.folder.as_ref().unwrap().path();
         std::fs::read(folder.join("files").join(stored_as)).unwrap()
+    }
+
+    /// Takes the disk away under the store: where bytes would arrive is a file.
+    pub(crate) fn break_disk(&self) {
+        let incoming = self.folder.as_ref().unwrap().path().join("incoming");
+        if incoming.exists() {
+            std::fs::remove_dir_all(&incoming).unwrap();
+        }
+        std::fs::write(incoming, b"no folder").unwrap();
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {

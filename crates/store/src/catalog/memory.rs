@@ -40,13 +40,9 @@ fn list_key(row: &Row) -> (bool, std::cmp::Reverse<u64>, UploadId) {
     )
 }
 
-fn create(
-    rows: &mut BTreeMap<UploadId, Row>,
-    creation: Creation,
-    room: &Room,
-    left: &mut Option<Left>,
-) -> Found {
-    let row = creation.row;
+/// The earlier upload or file of the same identity: in the same folder, or, for one picked alone,
+/// in any if there is only one.
+fn earlier(rows: &BTreeMap<UploadId, Row>, row: &Row) -> Option<Row> {
     let same = |old: &Row| {
         old.owner == row.owner
             && old.kind == row.kind
@@ -55,23 +51,31 @@ fn create(
             && old.last_modified == row.last_modified
             && old.state != RowState::Hidden
     };
-    if creation.finds_earlier {
-        let best = |alone: bool| {
-            let mut found: Vec<&Row> = rows
-                .values()
-                .filter(|old| same(old) && (alone || old.folder == row.folder))
-                .collect();
-            if alone && found.len() > 1 {
-                return None;
-            }
-            found.sort_by_key(|old| (old.state != RowState::Finished, old.created, old.id));
-            found.first().map(|old| (*old).clone())
-        };
-        if let Some(earlier) =
-            best(false).or_else(|| row.is_picked_alone().then(|| best(true)).flatten())
-        {
-            return Found::Earlier(earlier);
+    let best = |alone: bool| {
+        let mut found: Vec<&Row> = rows
+            .values()
+            .filter(|old| same(old) && (alone || old.folder == row.folder))
+            .collect();
+        if alone && found.len() > 1 {
+            return None;
         }
+        found.sort_by_key(|old| (old.state != RowState::Finished, old.created, old.id));
+        found.first().map(|old| (*old).clone())
+    };
+    best(false).or_else(|| row.is_picked_alone().then(|| best(true)).flatten())
+}
+
+fn create(
+    rows: &mut BTreeMap<UploadId, Row>,
+    creation: Creation,
+    room: &Room,
+    left: &mut Option<Left>,
+) -> Found {
+    let row = creation.row;
+    if creation.finds_earlier
+        && let Some(earlier) = earlier(rows, &row)
+    {
+        return Found::Earlier(earlier);
     }
     if creation.asks {
         let taken = rows.values().find(|old| {
@@ -101,6 +105,7 @@ fn usage(rows: &BTreeMap<UploadId, Row>, owner: Option<&Owner>, since: u64) -> U
         .filter(|row| owner.is_none_or(|owner| row.owner == *owner))
     {
         if matches!(row.state, RowState::Finished | RowState::Hidden) {
+            usage.finished += u64::from(row.state == RowState::Finished);
             usage.finished_bytes = usage.finished_bytes.saturating_add(row.size.unwrap_or(0));
         } else {
             usage.unfinished += 1;
@@ -280,6 +285,10 @@ impl Catalog for MemoryCatalog {
     fn get(&self, ids: Vec<UploadId>) -> Answer<'_, Vec<Row>> {
         let rows = self.rows();
         Self::now(ids.iter().filter_map(|id| rows.get(id).cloned()).collect())
+    }
+
+    fn earlier(&self, row: Row) -> Answer<'_, Option<Row>> {
+        Self::now(earlier(&self.rows(), &row))
     }
 
     fn list(&self, owner: Owner, after: Option<After>, limit: u32) -> Answer<'_, Vec<Row>> {

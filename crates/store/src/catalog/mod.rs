@@ -138,6 +138,9 @@ pub(crate) trait Catalog: Send + Sync + std::fmt::Debug {
     fn apply(&self, command: Command) -> Answer<'_, Outcome>;
     /// The rows with these ids, those that are there, in any order.
     fn get(&self, ids: Vec<UploadId>) -> Answer<'_, Vec<Row>>;
+    /// The upload or file of the same identity as `row`, which need not be there itself: the same
+    /// that [`Command::Create`] would find.
+    fn earlier(&self, row: Row) -> Answer<'_, Option<Row>>;
     /// An owner's rows: unfinished first, newest first; hidden ones left out.
     fn list(&self, owner: Owner, after: Option<After>, limit: u32) -> Answer<'_, Vec<Row>>;
     /// How many rows an owner has.
@@ -162,6 +165,8 @@ pub(crate) trait Catalog: Send + Sync + std::fmt::Debug {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Usage {
     pub(crate) finished_bytes: u64,
+    /// Finished files and folders, without hidden ones.
+    pub(crate) finished: u64,
     /// Of unfinished uploads whose reservation counts: their whole size, or what has come if that is
     /// not known …
     pub(crate) unfinished_bytes: u64,

@@ -14,6 +14,8 @@ pub(crate) struct Room {
     pub(crate) free: u64,
     /// Bytes the owner may have in all.
     pub(crate) quota: Option<u64>,
+    /// Files and folders the owner may have in all.
+    pub(crate) files: Option<u64>,
     /// Unfinished uploads the owner may have.
     pub(crate) unfinished: u64,
     /// Reservations that are older than this and have no byte do not count.
@@ -25,6 +27,7 @@ pub(crate) struct Room {
 pub(crate) struct Left {
     pub(crate) storage: u64,
     pub(crate) quota: u64,
+    pub(crate) files: u64,
     pub(crate) unfinished: u64,
 }
 
@@ -37,6 +40,8 @@ pub(crate) enum NoRoom {
     Quota,
     /// Unfinished uploads of the owner.
     Unfinished,
+    /// Files of the owner.
+    Files,
 }
 
 impl Room {
@@ -48,6 +53,9 @@ impl Room {
             quota: self
                 .quota
                 .map_or(u64::MAX, |quota| quota.saturating_sub(used)),
+            files: self.files.map_or(u64::MAX, |files| {
+                files.saturating_sub(own.finished.saturating_add(own.unfinished))
+            }),
             unfinished: self.unfinished.saturating_sub(own.unfinished),
         }
     }
@@ -72,8 +80,8 @@ impl Left {
         Ok(received.max(row.received).max(1))
     }
 
-    /// Takes what a new upload needs, or nothing. Folders and empty files always fit: they are
-    /// finished at once.
+    /// Takes what a new upload needs, or nothing. Folders and empty files are no unfinished uploads:
+    /// they are finished at once.
     pub(crate) fn take(&mut self, row: &Row) -> Result<(), NoRoom> {
         let bytes = row.size.unwrap_or(0);
         let unfinished = u64::from(row.size != Some(0));
@@ -82,6 +90,7 @@ impl Left {
                 .unfinished
                 .checked_sub(unfinished)
                 .ok_or(NoRoom::Unfinished)?,
+            files: self.files.checked_sub(1).ok_or(NoRoom::Files)?,
             quota: self.quota.checked_sub(bytes).ok_or(NoRoom::Quota)?,
             storage: self.storage.checked_sub(bytes).ok_or(NoRoom::Storage)?,
         };

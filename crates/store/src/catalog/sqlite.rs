@@ -251,6 +251,16 @@ impl Catalog for SqliteCatalog {
         Box::pin(query::get(&self.readers, ids))
     }
 
+    fn earlier(&self, row: Row) -> Answer<'_, Option<Row>> {
+        Box::pin(async move {
+            let looking = "looking for an earlier upload";
+            let mut reader = self.readers.acquire().await.map_err(failed(looking))?;
+            command::earlier(&mut reader, &row)
+                .await
+                .map_err(failed(looking))
+        })
+    }
+
     fn list(&self, owner: Owner, after: Option<After>, limit: u32) -> Answer<'_, Vec<Row>> {
         Box::pin(query::list(&self.readers, owner, after, limit))
     }

@@ -151,6 +151,9 @@ impl Catalog for DyingCatalog {
     fn get(&self, ids: Vec<UploadId>) -> Answer<'_, Vec<Row>> {
         self.0.get(ids)
     }
+    fn earlier(&self, row: Row) -> Answer<'_, Option<Row>> {
+        self.0.earlier(row)
+    }
     fn list(&self, owner: Owner, after: Option<After>, limit: u32) -> Answer<'_, Vec<Row>> {
         self.0.list(owner, after, limit)
     }

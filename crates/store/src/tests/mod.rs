@@ -7,6 +7,7 @@ mod files;
 mod leases;
 mod model;
 mod names;
+mod parts;
 mod space;
 mod support;
 

@@ -203,6 +203,62 @@ async fn limits_stand_on_size_type_and_number() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_owner_has_so_many_files_and_bytes_finished_or_not() {
+    let config = crate::StoreConfig {
+        quota: Some(100),
+        files: Some(3),
+        ..config()
+    };
+    for bench in [
+        Bench::memory_with(config.clone()),
+        Bench::disk_with(config.clone()).await,
+    ] {
+        let left = async || {
+            let limits = bench.store.limits(NOW, &bench.party).await.unwrap();
+            limits.quota_left
+        };
+        assert_eq!(left().await, Some(100));
+        let done = bench.upload(file("done", 40), &bytes(40, 1)).await;
+        let empty = bench.present(file("empty", 0)).await;
+        let answers = [file("large", 61), file("begun", 60), file("fourth", 0)];
+        let answers = bench
+            .store
+            .create(NOW, &bench.party, &answers)
+            .await
+            .unwrap();
+        let codes: Vec<_> = answers.iter().map(code).collect();
+        let (quota, many) = (ErrorCode::QuotaExceeded, ErrorCode::TooMany);
+        assert_eq!(codes, [Some(quota), None, Some(many)]);
+        let CreateAnswer::Refused(refused) = &answers[2] else {
+            panic!("{answers:?}")
+        };
+        assert_eq!(refused.message, "too many files: at most 3 are allowed");
+        assert_eq!(left().await, Some(0));
+        let folder = NewFile {
+            kind: hoist_protocol::Kind::Directory,
+            ..file("folder", 0)
+        };
+        assert_eq!(code(&bench.create(folder.clone()).await), Some(many));
+        // What is there is found, whatever is used up.
+        assert_eq!(bench.present(file("done", 40)).await, done);
+        bench.needed(file("begun", 60)).await;
+        // Another has their own; and who brings a quota has that one.
+        let mut other = bench.other("v-2");
+        other.needed(file("a", 100)).await;
+        other.party.quota = Some(200);
+        other.needed(file("b", 100)).await;
+        assert_eq!(code(&other.create(file("c", 1)).await), Some(quota));
+        // A deleted file makes room for another.
+        bench
+            .store
+            .delete(NOW, &bench.party, &[empty.id])
+            .await
+            .unwrap();
+        assert_eq!(code(&bench.create(folder).await), None);
+    }
+}
+
 #[tokio::test]
 async fn more_than_is_free_is_refused_and_what_has_come_is_not_counted_twice() {
     let bench = Bench::memory();

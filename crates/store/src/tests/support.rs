@@ -74,8 +74,12 @@ impl Bench {
     }
 
     pub(crate) async fn disk() -> Self {
+        Self::disk_with(config()).await
+    }
+
+    pub(crate) async fn disk_with(config: StoreConfig) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
-        let store = Store::open(folder.path(), config(), NOW).await.unwrap();
+        let store = Store::open(folder.path(), config, NOW).await.unwrap();
         Self {
             store,
             party: Party::known(Owner::shared()),

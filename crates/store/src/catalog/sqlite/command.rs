@@ -221,7 +221,10 @@ async fn create(
 
 /// The earlier upload or file of the same identity: in the same folder, or, for one picked alone,
 /// in any if there is only one.
-async fn earlier(db: &mut SqliteConnection, row: &Row) -> Result<Option<Row>, sqlx::Error> {
+pub(super) async fn earlier(
+    db: &mut SqliteConnection,
+    row: &Row,
+) -> Result<Option<Row>, sqlx::Error> {
     let sql = format!(
         "SELECT {COLUMNS} FROM uploads WHERE owner = ? AND name = ? AND size IS ? AND last_modified IS ? \
          AND kind = ? AND state < 3 AND (folder = ? OR ?) ORDER BY state != 2, created, id LIMIT 2"

@@ -164,7 +164,8 @@ pub(super) async fn usage(
                     AND (received > 0 OR created > ?2)), \
                 (SELECT ifnull(sum(max(size - received, 0)), 0) FROM uploads WHERE state < 2 \
                     AND (?1 IS NULL OR owner = ?1) AND (received > 0 OR created > ?2)), \
-                (SELECT ifnull(sum(unfinished), 0) FROM totals WHERE ?1 IS NULL OR owner = ?1)",
+                (SELECT ifnull(sum(unfinished), 0) FROM totals WHERE ?1 IS NULL OR owner = ?1), \
+                (SELECT ifnull(sum(finished), 0) FROM totals WHERE ?1 IS NULL OR owner = ?1)",
     )
     .bind(owner)
     .bind(number(since))
@@ -176,6 +177,7 @@ pub(super) async fn usage(
         unfinished_bytes: get(1)?,
         missing_bytes: get(2)?,
         unfinished: get(3)?,
+        finished: get(4)?,
     })
 }
 
