@@ -27,6 +27,10 @@ fn blocks() -> BTreeMap<String, String> {
             (Some(info), None) => open = Some((info.to_owned(), String::new())),
             (Some(_), Some(_)) => {
                 let (info, text) = open.take().unwrap();
+                // The classic dialect's, which crates/http/tests sends as they stand.
+                if info == "text" {
+                    continue;
+                }
                 assert_eq!(
                     blocks.insert(info.clone(), text),
                     None,

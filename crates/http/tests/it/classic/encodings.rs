@@ -1,5 +1,7 @@
 //! The list of *init* in every encoding.
 
+use hoist_axum::HttpConfig;
+use hoist_store::StoreConfig;
 use serde_json::{Value, json};
 
 use super::{call, named, part, request, said};
@@ -79,4 +81,44 @@ fn form_fields() -> [(&'static str, &'static str); 9] {
         ("files[2][size]", "7"),
         ("files[2][lastModified]", "3"),
     ]
+}
+
+/// The blocks of text in the page that begin with `start`.
+fn of_the_page(start: &str) -> Vec<&'static str> {
+    let page = include_str!("../../../../../PROTOCOL.md");
+    let blocks = page.split("\n```text\n").skip(1);
+    blocks
+        .filter_map(|rest| rest.split("\n```").next())
+        .filter(|block| block.starts_with(start))
+        .collect()
+}
+
+#[tokio::test]
+async fn the_examples_of_the_page_are_read_and_written_as_they_stand() {
+    let server = Server::memory();
+    let lists = of_the_page("[{");
+    let lists: Vec<_> = lists.iter().flat_map(|block| block.lines()).collect();
+    assert_eq!(lists.len(), 3);
+    for is_needed in [true, false] {
+        for list in &lists {
+            let answer = server
+                .send(request("?action=init", (*list).to_owned()))
+                .await;
+            let body: Value = serde_json::from_slice(&answer.body).unwrap();
+            assert_eq!(body, json!({"error": 0, "msg": "", "data": [is_needed]}));
+        }
+        let file = named("a.txt", 5, 1_760_000_000_000);
+        part(&server, "", &file, 0, b"hello").await;
+    }
+    // The refusal too, of a server that takes 5 bytes and no more.
+    let refusals = of_the_page("HTTP/1.1 200 OK");
+    let [refusal] = refusals[..] else {
+        panic!("{refusals:?}")
+    };
+    let mut config = StoreConfig::default();
+    config.limits.file_size = 5;
+    let server = Server::with(HttpConfig::default(), config);
+    let answer = part(&server, "", &named("b", 9, 1), 0, b"123456789").await;
+    assert_eq!(said(&answer).0, 200);
+    assert_eq!(refusal.lines().last().unwrap().as_bytes(), &answer.body[..]);
 }
