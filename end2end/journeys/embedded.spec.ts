@@ -53,3 +53,51 @@ test('two uploaders of another app, one of them in its form, send and keep what 
   await context.close();
   await server.kill();
 });
+
+test("the page around it shows each file's progress and all of it from signals, and is told what happens", async ({ scratch, visit }) => {
+  const server = await Server.start(scratch.path('gallery'), {}, gallery);
+  const { page } = await visit(server.url);
+  const album = await new Uploader(page, '#album').ready();
+  const papers = await new Uploader(page, '#claim').ready();
+  await page.evaluate(() => {
+    const seen = { all: [] as [number, number][], each: {} as Record<string, number[]> };
+    Object.assign(window, { seen });
+    const look = () => {
+      const all = document.querySelector<HTMLProgressElement>('#all');
+      if (all) seen.all.push([all.value, all.max]);
+      for (const row of document.querySelectorAll('#each li')) {
+        const [, name = '', shown] = /^(.*): (\d+) of/.exec(row.textContent ?? '') ?? [];
+        (seen.each[name] ??= []).push(Number(shown));
+      }
+    };
+    new MutationObserver(look).observe(document.body, { subtree: true, childList: true, characterData: true, attributes: true });
+  });
+
+  const sizes: Record<string, number> = { 'a.png': 20 * 1024 * KiB, 'b.png': 9 * 1024 * KiB };
+  const total = Object.values(sizes).reduce((sum, size) => sum + size);
+  const files = Object.entries(sizes).map(([name, size]) => writeRandomFile(scratch.path(name), size, name));
+  await album.pick(files);
+  for (const name of Object.keys(sizes)) await expect(album.row(name)).toHaveAttribute('data-state', 'done');
+  await expect(page.locator('#each li', { hasText: `a.png: ${sizes['a.png']} of ${sizes['a.png']}` })).toHaveCount(1);
+  await expectEqualOnDisk(server, files);
+  const seen = await page.evaluate(() => (window as unknown as { seen: { all: [number, number][]; each: Record<string, number[]> } }).seen);
+  const climbs = (values: number[]) => values.every((value, at) => at === 0 || value >= (values[at - 1] ?? 0));
+  const under = (values: number[], end: number) => values.filter((value) => value > 0 && value < end);
+  // Both files at once in one sum, which climbs and is seen on its way, as each of them is.
+  const all = seen.all.filter(([, max]) => max === total).map(([value]) => value);
+  expect(climbs(all)).toBe(true);
+  expect(all.at(-1)).toBe(total);
+  expect(under(all, total)).not.toEqual([]);
+  for (const [name, size] of Object.entries(sizes)) {
+    const values = seen.each[name] ?? [];
+    expect(climbs(values), name).toBe(true);
+    expect(values.at(-1), name).toBe(size);
+  }
+  expect(under(seen.each['a.png'] ?? [], sizes['a.png'] ?? 0)).not.toEqual([]);
+
+  // The other one tells what happens, in order, and each thing once.
+  await papers.pick(writeRandomFile(scratch.path('c.txt'), 3 * KiB, 'c'));
+  await expect(papers.row('c.txt')).toHaveAttribute('data-state', 'done');
+  await expect(page.locator('#events')).toHaveText('added started chunk success complete');
+  await server.kill();
+});

@@ -1,6 +1,8 @@
 //! The pages: two uploaders, one of them inside a form of the page's own.
 
-use hoist_leptos::{Body, Restrictions, Uploader, UploaderOptions};
+use hoist_leptos::{
+    Body, Notice, Restrictions, Uploader, UploaderOptions, VisibleRow, shared, use_uploader,
+};
 use hoist_protocol::ListResponse;
 use leptos::prelude::*;
 use leptos_meta::provide_meta_context;
@@ -14,6 +16,10 @@ pub fn App() -> impl IntoView {
     provide_meta_context();
     let stored = RwSignal::new(0_u32);
     let count = Callback::new(move |_| stored.update(|count| *count += 1));
+    let events = RwSignal::new(Vec::<&'static str>::new());
+    let log = Callback::new(move |notice| events.update(|events| events.extend(word(&notice))));
+    // The server has put the visitor's list there; the browser gets it with the page.
+    let initial = shared(use_context::<ListResponse>);
     let album = UploaderOptions {
         endpoint: UPLOADS.to_owned(),
         restrictions: Restrictions {
@@ -24,8 +30,11 @@ pub fn App() -> impl IntoView {
         thumbnail_width: 96,
         thumbnail_height: 64,
         on_success: Some(count),
+        initial,
         ..UploaderOptions::default()
     };
+    // A handle of the page's own: what it watches is what the component shows.
+    let album = use_uploader(album);
     let papers = UploaderOptions {
         endpoint: UPLOADS.to_owned(),
         in_form: true,
@@ -33,16 +42,26 @@ pub fn App() -> impl IntoView {
         body: Body::Buffer,
         directory: false,
         on_success: Some(count),
+        on_event: Some(log),
         ..UploaderOptions::default()
     };
-    // The server has put the visitor's list there; the browser gets it with the page.
-    let initial = use_context::<ListResponse>();
+    let (all, of, rows) = (album.overview(), album.overview(), album.visible());
     view! {
         <h1>"Gallery"</h1>
         <p id="stored">{stored} " stored in this visit"</p>
+        <p>
+            <progress
+                id="all"
+                value=move || all.read().totals.shown.to_string()
+                max=move || of.read().totals.bytes.max(1).to_string()
+            />
+        </p>
+        <ul id="each">
+            <For each=move || rows.get() key=|row| row.serial children=progress/>
+        </ul>
         <section id="album">
             <h2>"Pictures"</h2>
-            <Uploader options=album initial/>
+            <Uploader uploader=album/>
         </section>
         <form id="claim" method="get" action="/">
             <h2>"Papers"</h2>
@@ -52,6 +71,28 @@ pub fn App() -> impl IntoView {
             <Uploader options=papers/>
             <button type="submit">"File the claim"</button>
         </form>
+        <p id="events">{move || events.read().join(" ")}</p>
+    }
+}
+
+/// One file's progress, in the page's own words.
+fn progress(row: VisibleRow) -> impl IntoView {
+    let file = row.file;
+    move || {
+        let file = file.read();
+        view! { <li>{format!("{}: {} of {}", file.name, file.shown, file.size)}</li> }
+    }
+}
+
+/// What the page writes down of what happens.
+fn word(notice: &Notice) -> Option<&'static str> {
+    match notice {
+        Notice::FileAdded(_) => Some("added"),
+        Notice::Started(_) => Some("started"),
+        Notice::Chunk { .. } => Some("chunk"),
+        Notice::Success { .. } => Some("success"),
+        Notice::Complete => Some("complete"),
+        _ => None,
     }
 }
 
