@@ -29,6 +29,21 @@ export const gallery: Embedder = {
   }),
 };
 
+/** `examples/islands`. */
+export const islands: Embedder = {
+  program: join(root, 'target/release/islands'),
+  ready: '/',
+  env: (data) => ({
+    LEPTOS_OUTPUT_NAME: 'islands',
+    LEPTOS_SITE_ROOT: join(root, 'examples/islands/target/islands'),
+    LEPTOS_SITE_PKG_DIR: 'pkg',
+    ISLANDS_DATA: data,
+  }),
+};
+
+/** `examples/csr`: files, no program. */
+export const csr = join(root, 'examples/csr/target/site');
+
 /** A port on loopback that is free now. */
 export async function freePort(): Promise<number> {
   return new Promise((resolvePort, reject) => {
@@ -64,11 +79,11 @@ export class Server {
     private readonly embedder?: Embedder,
   ) {}
 
-  static async start(dir: string, env: Record<string, string> = {}, embedder?: Embedder): Promise<Server> {
+  static async start(dir: string, env: Record<string, string> = {}, embedder?: Embedder, port?: number): Promise<Server> {
     const needed = embedder?.program ?? program;
     if (!existsSync(needed)) throw new Error(`there is no ${needed}: make build, scripts/embed`);
     mkdirSync(dir, { recursive: true });
-    const server = new Server(await freePort(), join(dir, 'data'), join(dir, 'server.log'), env, embedder);
+    const server = new Server(port ?? (await freePort()), join(dir, 'data'), join(dir, 'server.log'), env, embedder);
     await server.restart();
     return server;
   }
