@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { filesBelow } from './files.js';
 
@@ -14,6 +14,8 @@ export interface Embedder {
   /** A path that it answers once it runs. */
   ready: string;
   env: (data: string) => Record<string, string>;
+  /** It runs in a folder of its own, where it makes `data`. */
+  folder?: boolean;
 }
 
 /** `examples/embed`. */
@@ -38,6 +40,18 @@ export const islands: Embedder = {
     LEPTOS_SITE_ROOT: join(root, 'examples/islands/target/islands'),
     LEPTOS_SITE_PKG_DIR: 'pkg',
     ISLANDS_DATA: data,
+  }),
+};
+
+/** What the README's chapter "Embed it" makes; it knows no other folder than the one it runs in. */
+export const readme: Embedder = {
+  program: join(root, 'target/release/my-app'),
+  ready: '/',
+  folder: true,
+  env: () => ({
+    LEPTOS_OUTPUT_NAME: 'my-app',
+    LEPTOS_SITE_ROOT: join(root, 'target/readme'),
+    LEPTOS_SITE_PKG_DIR: 'pkg',
   }),
 };
 
@@ -105,7 +119,7 @@ export class Server {
   /** Starts it (again) on the same port and folder, and waits until it answers. */
   async restart(): Promise<void> {
     const child = spawn(this.embedder?.program ?? program, [], {
-      cwd: root,
+      cwd: this.embedder?.folder ? dirname(this.data) : root,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
         PATH: process.env.PATH ?? '',
