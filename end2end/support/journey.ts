@@ -17,6 +17,7 @@ export class Visit {
   constructor(
     readonly page: Page,
     private readonly linesMayBreak: boolean,
+    statuses: readonly number[] = [],
   ) {
     this.uploader = new Uploader(page);
     page.on('pageerror', (error) => this.problems.push(`thrown: ${error.message}`));
@@ -26,6 +27,9 @@ export class Visit {
       const text = message.text();
       // Only said by the browser itself, of a connection that a journey broke on purpose.
       if (this.linesMayBreak && /^Failed to load resource: net::ERR_/.test(text)) return;
+      // Nor of an answer that it brought about.
+      const refused = /^Failed to load resource: the server responded with a status of (\d+)/.exec(text);
+      if (refused && statuses.includes(Number(refused[1]))) return;
       this.problems.push(`console ${message.type()}: ${text} (${message.location().url})`);
     });
     page.on('request', (request) => {
@@ -45,7 +49,7 @@ interface Tools {
   /** Starts a proxy in front of the server. */
   proxied: () => Promise<FaultyProxy>;
   /** Opens a page in a browser profile of its own, or in the one given. */
-  visit: (url: string, options?: { linesMayBreak?: boolean; context?: BrowserContext; path?: string }) => Promise<Visit>;
+  visit: (url: string, options?: { linesMayBreak?: boolean; statuses?: number[]; context?: BrowserContext; path?: string }) => Promise<Visit>;
 }
 
 export const test = base.extend<Tools>({
@@ -79,13 +83,13 @@ export const test = base.extend<Tools>({
   visit: async ({ browser }, use) => {
     const visits: Visit[] = [];
     const contexts: BrowserContext[] = [];
-    await use(async (url, { linesMayBreak = false, context, path = '/' } = {}) => {
+    await use(async (url, { linesMayBreak = false, statuses, context, path = '/' } = {}) => {
       if (!context) {
         context = await browser.newContext();
         contexts.push(context);
       }
       const page = await context.newPage();
-      const visit = new Visit(page, linesMayBreak);
+      const visit = new Visit(page, linesMayBreak, statuses);
       visits.push(visit);
       // Chromium says violations on the console too, but not all of them as errors.
       await page.addInitScript(() =>

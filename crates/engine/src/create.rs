@@ -100,11 +100,18 @@ impl Engine {
     }
 
     fn create(&mut self, keys: Vec<FileKey>) -> bool {
+        // No wish of ours unless a proxy makes one: the server's size may change at any time.
+        let server = self.limits.chunk_size;
+        let fits = self.line.chunk_size(server);
+        let chunk_size = match self.config.chunk_size {
+            None => (fits < server).then_some(fits),
+            Some(wish) => Some(self.line.chunk_size(wish)),
+        };
         let files = keys
             .iter()
             .filter_map(|&key| {
                 let file = self.file(key)?;
-                Some(file.new_file(self.config.chunk_size, self.config.on_conflict))
+                Some(file.new_file(chunk_size, self.config.on_conflict))
             })
             .collect();
         let expires = self.now.plus(self.config.control_timeout_ms);

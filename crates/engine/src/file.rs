@@ -199,6 +199,13 @@ impl File {
         self.stage = Stage::Waiting;
     }
 
+    /// What the server has of it goes first; then it is created again.
+    pub(crate) fn begin_anew(&mut self) {
+        self.kept = (0, 0);
+        self.shown = 0;
+        self.stage = Stage::Telling(Then::StartOver);
+    }
+
     pub(crate) fn new_file(&self, chunk_size: Option<u64>, on_conflict: OnConflict) -> NewFile {
         NewFile {
             name: self.name.as_ref().to_owned(),

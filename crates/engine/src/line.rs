@@ -121,6 +121,11 @@ impl Line {
     pub(crate) fn refuse(&mut self, bytes: u64) {
         self.ceiling = self.ceiling.min((bytes / 2).max(1));
     }
+
+    /// The chunk size to wish for instead of `wish`: one that a proxy lets pass.
+    pub(crate) fn chunk_size(&self, wish: u64) -> u64 {
+        wish.min(1 << self.ceiling.ilog2())
+    }
 }
 
 #[cfg(test)]

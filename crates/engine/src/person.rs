@@ -5,7 +5,7 @@ use hoist_protocol::{Millis, OnConflict, PauseReason};
 
 use crate::{
     Engine, FileKey, Notice, Picked,
-    file::{File, Stage, Then},
+    file::{File, Stage},
 };
 
 impl Engine {
@@ -84,11 +84,7 @@ impl Engine {
                 if file.upload.is_some()
                     && (file.is_spoilt || matches!(file.stage, Stage::FileChanged)) =>
             {
-                self.snapshot.update(key, |file| {
-                    file.kept = (0, 0);
-                    file.shown = 0;
-                    file.stage = Stage::Telling(Then::StartOver);
-                });
+                self.snapshot.update(key, File::begin_anew);
                 self.queue.to_delete.insert(key);
             }
             Stage::Failed(_) if file.is_not_taken => self.take_after_all(key),

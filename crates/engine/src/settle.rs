@@ -278,6 +278,9 @@ impl Engine {
         if pack.len() > 1 {
             return self.limit_packs(keys, pack.len() / 2);
         }
+        if status == 413 {
+            self.cut_smaller();
+        }
         // A gateway that has lost its server says 502 too; so it is believed only after some
         // tries, with a status in between that did pass.
         let most = if status == 413 {
@@ -286,6 +289,9 @@ impl Engine {
             self.config.retry.proxy_refusals
         };
         for &key in keys {
+            if !self.file(key).is_some_and(File::is_active) {
+                continue; // cut smaller
+            }
             let refusals = self.transfer(key, |transfer| {
                 transfer.refusals = transfer.refusals.saturating_add(1);
                 transfer.refusals
@@ -293,6 +299,30 @@ impl Engine {
             if refusals.is_none_or(|refusals| refusals > most) {
                 self.fail(key, None, words::of_proxy(status, pack.bytes));
             }
+        }
+    }
+    /// Files whose chunks a proxy would refuse, and of which nothing is there yet, begin anew with
+    /// smaller ones: all at once, so that not each of them has to be refused.
+    fn cut_smaller(&mut self) {
+        let limits = &self.limits;
+        let wish = self.line.chunk_size(limits.chunk_size);
+        let wish = wish.max(limits.min_chunk_size);
+        let keys: Vec<FileKey> = self.uploads.values().copied().collect();
+        for key in keys {
+            let is_too_large = self.read_transfer(key, |transfer| {
+                transfer.acked_bytes() == 0
+                    && transfer.layout.chunk_size() > wish
+                    && transfer.layout.file_size() > wish
+            });
+            if is_too_large != Some(true) {
+                continue;
+            }
+            self.let_go(key);
+            self.snapshot.update(key, |file| {
+                file.end_transfer();
+                file.begin_anew();
+            });
+            self.queue.to_delete.insert(key);
         }
     }
 }

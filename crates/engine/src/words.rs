@@ -34,8 +34,13 @@ pub(crate) fn of_stranger(status: u16) -> String {
 
 /// A proxy that refuses even a request of one chunk.
 pub(crate) fn of_proxy(status: u16, bytes: u64) -> String {
+    let remedy = if status == 413 {
+        " It has to allow larger ones (in nginx: client_max_body_size)."
+    } else {
+        ""
+    };
     format!(
-        "Something between this page and the server (a proxy) refuses requests of {}, with status {status}.",
+        "Something between this page and the server (a proxy) refuses requests of {}, with status {status}.{remedy}",
         size(bytes)
     )
 }

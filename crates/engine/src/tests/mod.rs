@@ -5,3 +5,4 @@ mod fuzz;
 mod property;
 mod scripts;
 mod server;
+mod smaller_chunks;

@@ -712,10 +712,10 @@ fn a_proxys_413_halves_the_pack_until_one_chunk_and_then_is_said() {
               pack #7 a:0 (attempt 3)
             > fail 7 413
               forget a
-              · error a: Something between this page and the server (a proxy) refuses requests of 65.5 kB, with status 413.
+              · error a: Something between this page and the server (a proxy) refuses requests of 65.5 kB, with status 413. It has to allow larger ones (in nginx: client_max_body_size).
               · complete
             > run
-            = a 0c/4c failed: Something between this page and the server (a proxy) refuses requests of 65.5 kB, with status 413.
+            = a 0c/4c failed: Something between this page and the server (a proxy) refuses requests of 65.5 kB, with status 413. It has to allow larger ones (in nginx: client_max_body_size).
         "#]],
     );
 }
