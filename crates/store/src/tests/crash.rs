@@ -4,8 +4,9 @@ use std::{
     io,
     io::{BufRead as _, Write as _},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, Sender, channel},
     },
 };
 
@@ -24,24 +25,44 @@ use crate::{
 /// A disk that fails after so many changes: for good, as if the process had died there, or once,
 /// as if there were no room for a moment.
 #[derive(Debug)]
-struct DyingDisk {
-    real: RealDisk,
-    left: Arc<Fuse>,
+pub(super) struct DyingDisk {
+    pub(super) real: RealDisk,
+    pub(super) left: Arc<Fuse>,
 }
 
 #[derive(Debug)]
 struct DyingFile(Arc<dyn DiskFile>, Arc<Fuse>);
 
 #[derive(Debug)]
-struct Fuse {
+pub(super) struct Fuse {
     left: AtomicU64,
     once: Option<io::ErrorKind>,
+    gate: Option<Mutex<(Sender<()>, Receiver<()>)>>,
 }
 
 impl Fuse {
     fn new(left: u64, once: Option<io::ErrorKind>) -> Arc<Self> {
-        let left = AtomicU64::new(left);
-        Arc::new(Self { left, once })
+        Arc::new(Self {
+            left: AtomicU64::new(left),
+            once,
+            gate: None,
+        })
+    }
+
+    /// One that fails nothing, but says when it has come to the step that [`Fuse::hold_at`] names,
+    /// and then waits until it is told, or nobody is left to tell it.
+    pub(super) fn gate() -> (Arc<Self>, Receiver<()>, Sender<()>) {
+        let ((say, said), (tell, told)) = (channel(), channel());
+        let fuse = Self {
+            left: AtomicU64::new(u64::MAX),
+            once: None,
+            gate: Some(Mutex::new((say, told))),
+        };
+        (Arc::new(fuse), said, tell)
+    }
+
+    pub(super) fn hold_at(&self, steps: u64) {
+        self.left.store(steps, Ordering::SeqCst);
     }
 
     fn has_blown(&self) -> bool {
@@ -52,13 +73,18 @@ impl Fuse {
 
 fn step(fuse: &Fuse) -> io::Result<()> {
     let next = |left: u64| match (left, fuse.once) {
-        (0, None) => None,
+        (0, None) if fuse.gate.is_none() => None,
         // Wraps once, and then there is no end to it.
         (left, _) => Some(left.wrapping_sub(1)),
     };
     let before = fuse
         .left
         .fetch_update(Ordering::SeqCst, Ordering::SeqCst, next);
+    if let (Ok(0), Some(gate)) = (before, &fuse.gate) {
+        let gate = gate.lock().unwrap();
+        let _ = gate.0.send(());
+        let _ = gate.1.recv();
+    }
     match (before, fuse.once) {
         (Err(_), _) => Err(io::Error::other("the process is dead")),
         (Ok(0), Some(kind)) => Err(kind.into()),
@@ -139,7 +165,7 @@ impl DiskFile for DyingFile {
 
 /// The catalog of the same process: its changes are steps, too, and end with those of the disk.
 #[derive(Debug)]
-struct DyingCatalog(SqliteCatalog, Arc<Fuse>);
+pub(super) struct DyingCatalog(pub(super) SqliteCatalog, pub(super) Arc<Fuse>);
 
 impl Catalog for DyingCatalog {
     fn apply(&self, command: Command) -> Answer<'_, Outcome> {
