@@ -1,0 +1,3 @@
+import start from './static-page.js';
+
+await start();
