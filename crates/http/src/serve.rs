@@ -74,6 +74,23 @@ impl Stopping {
 /// 503 `unavailable`, other requests run to their end, and what still runs after
 /// [`ServeConfig::shutdown_ms`] is closed. Then this returns.
 ///
+/// # Examples
+///
+/// ```
+/// use hoist_axum::{HttpConfig, ServeConfig, router, serve};
+/// use hoist_store::{Store, StoreConfig};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let uploads = router(Store::memory(StoreConfig::default()), HttpConfig::default());
+/// let app = axum::Router::new().nest("/hoist", uploads);
+/// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+/// // As a program would: `async { drop(tokio::signal::ctrl_c().await) }`.
+/// let shutdown = async {};
+/// serve(listener, app, ServeConfig::default(), shutdown).await
+/// # })?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
 /// # Errors
 ///
 /// None at present: failures of single connections are theirs, and an accept that fails (too many

@@ -173,6 +173,28 @@ impl Store {
     /// What a process left behind that died is put in order: files that were being published are
     /// finished, bytes that no upload knows are removed. Finished files are not read.
     ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hoist_protocol::{Millis, NewFile};
+    /// use hoist_store::{Owner, Party, Store, StoreConfig};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// let folder = std::env::temp_dir().join(format!("hoist-example-{}", std::process::id()));
+    /// let now = Millis(1_700_000_000_000);
+    /// let store = Store::open(&folder, StoreConfig::default(), now).await?;
+    /// let visitor = Party::known(Owner::shared());
+    /// // A file of 0 bytes is there as soon as it is named.
+    /// let empty = NewFile { name: "empty.txt".into(), size: Some(0), ..NewFile::default() };
+    /// store.create(now, &visitor, &[empty]).await?;
+    /// assert!(folder.join("files/empty.txt").is_file());
+    /// store.close().await?;
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// - [`StoreError::FolderInUse`] if another process has it open.
