@@ -36,3 +36,44 @@ fn curl_alone_creates_sends_out_of_order_asks_and_downloads() {
         assert_eq!(blake3::hash(&stored).to_hex(), hash, "{name}");
     }
 }
+
+#[test]
+fn curl_sends_a_form_as_a_browser_without_javascript_does() {
+    let data = tempfile::tempdir().unwrap();
+    let program = Program::start(data.path(), &[]);
+    let work = tempfile::tempdir().unwrap();
+    let content: Vec<u8> = (0..3_000_001_u32).map(|n| (n % 251) as u8).collect();
+    fs::write(work.path().join("照片 1.bin"), &content).unwrap();
+    fs::write(work.path().join("empty.txt"), b"").unwrap();
+    let output = Command::new("curl")
+        .current_dir(work.path())
+        .args(["--silent", "--show-error", "--write-out", "%{http_code}"])
+        .args([
+            "-F",
+            "file=@照片 1.bin",
+            "-F",
+            "file=@empty.txt",
+            "-F",
+            "note=no file",
+        ])
+        // As a browser sends a field in which nothing was chosen.
+        .args(["-F", "file=;filename=;type=application/octet-stream"])
+        .arg(format!("{}/hoist/form", program.url()))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && said.ends_with("303"),
+        "{output:?}"
+    );
+    let files = data.path().join("files");
+    assert!(fs::read(files.join("照片 1.bin")).unwrap() == content);
+    assert_eq!(fs::read(files.join("empty.txt")).unwrap(), b"");
+    assert_eq!(fs::read_dir(&files).unwrap().count(), 2);
+    // A real server stands behind: what it says is there can be had again.
+    let list = program.ask("GET", "/hoist/uploads", "", b"").body;
+    assert!(
+        list.contains(r#""counts":{"unfinished":0,"finished":2,"finishedBytes":3000001}"#),
+        "{list}"
+    );
+}
