@@ -38,10 +38,7 @@ async fn everything(bench: &Bench, folder: &Path) -> Everything {
         .await
         .unwrap();
     let counts = (list.counts.unfinished, list.counts.finished);
-    assert_eq!(
-        u64::from(counts.0) + u64::from(counts.1),
-        list.uploads.len() as u64
-    );
+    assert_eq!(counts.0 + counts.1, list.uploads.len() as u64);
     Everything {
         bytes,
         rows: list.uploads,
