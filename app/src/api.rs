@@ -5,9 +5,7 @@
 
 use bytes::Bytes;
 use hoist_leptos::json::{self, Malformed};
-use hoist_protocol::{
-    DeleteResult, ErrorBody, ErrorCode, ListCounts, ListResponse, Receipt, UploadId,
-};
+use hoist_protocol::{DeleteResult, ErrorBody, ListCounts, ListResponse, Receipt, UploadId};
 use leptos::{
     prelude::*,
     server_fn::{ContentType, Decodes, Encodes, Format, FormatType, codec::Post},
@@ -71,18 +69,6 @@ impl FromServerFnError for AppError {
 
     fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
         Self::Call(error.to_string())
-    }
-}
-
-impl AppError {
-    /// A refusal of our own.
-    #[cfg_attr(not(feature = "ssr"), expect(dead_code, reason = "the server refuses"))]
-    pub(crate) fn refused(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self::Refused(ErrorBody {
-            code,
-            message: message.into(),
-            retry_after_ms: None,
-        })
     }
 }
 

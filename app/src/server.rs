@@ -12,12 +12,15 @@ use axum::{
     routing::{get, post},
 };
 use hoist_axum::{Access, ApiError, HttpConfig, listing};
-use hoist_protocol::{DeleteResult, ErrorCode, ListCounts, ListResponse, Receipt, UploadId};
+use hoist_protocol::{
+    DeleteResult, ErrorBody, ErrorCode, ListCounts, ListResponse, Receipt, UploadId,
+};
 use hoist_store::{ListQuery, Store};
 use leptos::{
     config::LeptosOptions,
     context::{provide_context, use_context},
 };
+use leptos_axum::ResponseOptions;
 use tower_http::services::ServeDir;
 
 use crate::{AppError, PageData, plain::Plain, shell};
@@ -222,19 +225,14 @@ pub(crate) struct Caller {
 impl Caller {
     /// The one of this request.
     pub(crate) fn current() -> Result<Self, AppError> {
-        use_context().ok_or_else(|| {
-            AppError::refused(ErrorCode::Internal, "Server functions are not set up")
-        })
+        use_context().ok_or_else(|| refusal(ErrorCode::Internal, "Server functions are not set up"))
     }
 
     fn may(is_allowed: bool) -> Result<(), AppError> {
         if is_allowed {
             Ok(())
         } else {
-            Err(AppError::refused(
-                ErrorCode::Forbidden,
-                "You may not do this here",
-            ))
+            Err(refusal(ErrorCode::Forbidden, "You may not do this here"))
         }
     }
 
@@ -304,5 +302,24 @@ impl Caller {
 
 /// The store's words, through the one table that logs what a person must not read.
 fn refused(error: hoist_store::StoreError) -> AppError {
-    AppError::Refused(ApiError::from(error).into_body())
+    said(ApiError::from(error).into_body())
+}
+
+/// A refusal under its own status: by itself a server function that fails is a 500, as if we had.
+fn said(body: ErrorBody) -> AppError {
+    if let Some(response) = use_context::<ResponseOptions>()
+        && let Ok(status) = StatusCode::from_u16(body.code.status())
+    {
+        response.set_status(status);
+    }
+    AppError::Refused(body)
+}
+
+/// A refusal of our own.
+fn refusal(code: ErrorCode, message: &str) -> AppError {
+    said(ErrorBody {
+        code,
+        message: message.to_owned(),
+        retry_after_ms: None,
+    })
 }

@@ -137,3 +137,35 @@ fn without_javascript_the_page_lists_deletes_and_says_what_failed() {
     assert!(page.contains("larger than this server takes"), "{page}");
     assert!(!plain("/?hoist-error=nonsense").1.contains("page__notice"));
 }
+
+#[test]
+fn a_refusal_of_a_server_function_has_its_own_status_and_words() {
+    let data = tempfile::tempdir().unwrap();
+    let program = Program::start(data.path(), &[]);
+    let json = "Content-Type: application/json\r\nAccept: application/json\r\n";
+    let body = br#"{"sender":"s","files":[{"name":"a.txt","size":0}]}"#;
+    let created = program.ask("POST", "/hoist/uploads", "", body).body;
+    let (_, rest) = created.split_once(r#""id":""#).unwrap();
+    let id = &rest[..32];
+    let rename = |id: &str, name: &str| {
+        let body = format!(r#"{{"id":"{id}","name":"{name}"}}"#);
+        program.ask("POST", "/api/rename_file", json, body.as_bytes())
+    };
+    for (id, name, status, code) in [
+        (id, "a/b", 422, "name_not_allowed"),
+        (
+            "00000000000000000000000000000000",
+            "b.txt",
+            404,
+            "not_found",
+        ),
+    ] {
+        let answer = rename(id, name);
+        assert_eq!(answer.status, status, "{}", answer.body);
+        let said = format!(r#"{{"Refused":{{"code":"{code}","message":""#);
+        assert!(answer.body.starts_with(&said), "{}", answer.body);
+    }
+    let renamed = rename(id, "b.txt");
+    assert_eq!(renamed.status, 200, "{}", renamed.body);
+    assert!(data.path().join("files/b.txt").is_file());
+}
