@@ -101,3 +101,34 @@ test("the page around it shows each file's progress and all of it from signals, 
   await expect(page.locator('#events')).toHaveText('added started chunk success complete');
   await server.kill();
 });
+
+test('what the page does not take is refused with its reason, and the server never hears of it', async ({ scratch, visit }) => {
+  const server = await Server.start(scratch.path('gallery'), {}, gallery);
+  const { page } = await visit(server.url);
+  const papers = await new Uploader(page, '#claim').ready();
+  const asked: string[] = [];
+  page.on('request', (request) => asked.push(request.method() === 'POST' ? (request.postData() ?? '') : ''));
+  const file = (name: string, size: number): string => writeRandomFile(scratch.path(name), size, name);
+  const refused = async (path: string, name: string, words: string): Promise<void> => {
+    await papers.pick(path);
+    await expect(papers.row(name)).toHaveAttribute('data-state', 'failed');
+    await expect(papers.row(name)).toContainText(words);
+  };
+
+  await refused(file('tiny.txt', 9), 'tiny.txt', 'The file is smaller than 10 bytes.');
+  await refused(file('huge.pdf', 1_000_001), 'huge.pdf', 'The file is larger than 1 MB.');
+  await refused(file('program.exe', 5000), 'program.exe', 'Files of this type are not taken here.');
+  // What is refused counts for nothing: these are exactly all that may come.
+  const taken = [file('a.pdf', 1_000_000), file('b.pdf', 900_000), file('c.txt', 10)];
+  await papers.pick(taken);
+  await refused(file('d.pdf', 99_991), 'd.pdf', 'All files together are larger than 2 MB.');
+  taken.push(file('e.pdf', 99_990));
+  await papers.pick(taken[3]!);
+  await refused(file('f.txt', 10), 'f.txt', 'At most 4 files can be added.');
+  for (const name of ['a.pdf', 'b.pdf', 'c.txt', 'e.pdf']) await expect(papers.row(name)).toHaveAttribute('data-state', 'done');
+  await expectEqualOnDisk(server, taken);
+  const told = asked.join('\n');
+  expect(told).toContain('e.pdf');
+  for (const name of ['tiny.txt', 'huge.pdf', 'program.exe', 'd.pdf', 'f.txt']) expect(told, name).not.toContain(name);
+  await server.kill();
+});

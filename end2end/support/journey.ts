@@ -70,14 +70,17 @@ export const test = base.extend<Tools>({
     expect(server.logged(), 'the server never panics').not.toContain('panicked');
   },
 
-  proxied: async ({ server }, use) => {
+  proxied: async ({ server }, use, info) => {
     const proxies: FaultyProxy[] = [];
     await use(async () => {
       const proxy = await FaultyProxy.start(server.port, await freePort());
       proxies.push(proxy);
       return proxy;
     });
-    for (const proxy of proxies) await proxy.stop();
+    for (const proxy of proxies) {
+      await proxy.stop();
+      if (info.status !== info.expectedStatus) await info.attach('packs', { body: proxy.log, contentType: 'text/plain' });
+    }
   },
 
   visit: async ({ browser }, use) => {

@@ -19,6 +19,8 @@ interface Pack {
   length: number;
   /** Bytes of its body that have reached the server. */
   passed: number;
+  /** What became of it, for the person who reads a failure. */
+  fate: string;
 }
 
 /** One request of a connection: its head is read, its body is counted. */
@@ -43,6 +45,7 @@ export class FaultyProxy {
   lostBytes = 0;
   /** Packs that have no answer yet. */
   private readonly open = new Set<Pack>();
+  private readonly packs: Pack[] = [];
   private readonly sockets = new Set<Socket>();
   private listener: NetServer | undefined;
   private readonly plan: { at: number; fault: Fault; lasts: number | undefined }[] = [];
@@ -85,6 +88,11 @@ export class FaultyProxy {
     return [...this.open].reduce((sum, pack) => sum + pack.length, 0);
   }
 
+  /** All packs in their order, a line each: length, bytes passed on, what became of it. */
+  get log(): string {
+    return this.packs.map(({ length, passed, fate }) => `${length} ${passed} ${fate}\n`).join('');
+  }
+
   /** Ends all connections, and takes no new ones. */
   async stop(): Promise<void> {
     this.plan.length = 0;
@@ -109,23 +117,29 @@ export class FaultyProxy {
     /** The pack on this connection that has no answer yet. */
     let unanswered: Pack | undefined;
 
-    const lose = (): void => {
-      if (unanswered && this.open.delete(unanswered)) this.lostBytes += unanswered.passed;
+    const lose = (how: string): void => {
+      if (unanswered && this.open.delete(unanswered)) {
+        this.lostBytes += unanswered.passed;
+        unanswered.fate = how;
+      }
       unanswered = undefined;
     };
     browser.on('close', () => {
-      lose();
+      lose('the browser went away');
       // A server behind a black hole is not told that the browser has gone.
       if (!deaf) server.destroy();
     });
     server.on('close', () => {
-      lose();
+      lose('the server went away');
       if (!deaf) browser.destroy();
     });
     server.on('data', (bytes) => {
       if (deaf) return;
       if (unanswered?.passed === unanswered?.length) {
-        if (unanswered) this.open.delete(unanswered);
+        if (unanswered) {
+          this.open.delete(unanswered);
+          unanswered.fate = bytes.toString('latin1', 0, 2000).replace(/\s+/g, ' ');
+        }
         unanswered = undefined;
       }
       if (!browser.write(bytes)) {
@@ -147,7 +161,7 @@ export class FaultyProxy {
       const { fault, lasts } = this.plan.shift()!;
       this.struck[fault] += 1;
       // A stall that ends loses nothing.
-      if (fault !== 'stall' || lasts === undefined) lose();
+      if (fault !== 'stall' || lasts === undefined) lose(fault);
       switch (fault) {
         case 'cut':
           browser.resetAndDestroy();
@@ -217,8 +231,11 @@ export class FaultyProxy {
     if (/^transfer-encoding:/im.test(head)) throw new Error('a chunked request: this proxy does not know them');
     const length = Number(/^content-length: *(\d+)/im.exec(head)?.[1] ?? 0);
     const [method, path] = head.split(' ', 2);
-    const pack = method === 'POST' && path?.endsWith('/packs') ? { length, passed: 0 } : undefined;
-    if (pack) this.open.add(pack);
+    const pack = method === 'POST' && path?.endsWith('/packs') ? { length, passed: 0, fate: 'on its way' } : undefined;
+    if (pack) {
+      this.open.add(pack);
+      this.packs.push(pack);
+    }
     return { left: length, pack };
   }
 }

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 
 use js_sys::{Function, Promise, Reflect};
-use wasm_bindgen::{JsCast, JsValue, closure::Closure};
+use wasm_bindgen::{JsCast, JsValue, closure::Closure, prelude::wasm_bindgen};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Event, EventTarget, Window};
 
@@ -52,30 +52,11 @@ pub(crate) fn property(of: &JsValue, name: &str) -> Option<JsValue> {
         .filter(|value| !value.is_undefined() && !value.is_null())
 }
 
-/// Sixteen random hexadecimal digits per 8 bytes, from the browser's own source.
-pub(crate) fn random_hex() -> String {
-    let mut bytes = [0u8; 16];
-    let is_filled = window()
-        .and_then(|window| window.crypto().ok())
-        .is_some_and(|crypto| crypto.get_random_values_with_u8_array(&mut bytes).is_ok());
-    if !is_filled {
-        for byte in &mut bytes {
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "0..256"
-            )]
-            let random = (js_sys::Math::random() * 256.0) as u8;
-            *byte = random;
-        }
-    }
-    bytes
-        .iter()
-        .fold(String::with_capacity(32), |mut text, byte| {
-            use std::fmt::Write as _;
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+#[wasm_bindgen(module = "/js/random.js")]
+extern "C" {
+    /// Sixteen random bytes as hexadecimal digits, from the browser's own source.
+    #[wasm_bindgen(js_name = randomHex)]
+    pub(crate) fn random_hex() -> String;
 }
 
 /// A listener that ends when it is dropped.

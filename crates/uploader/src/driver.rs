@@ -66,8 +66,6 @@ pub(crate) struct Driver {
     /// Packs in a buffer whose bytes are being read, until they are sent.
     gathering: RefCell<Few<RequestId, ()>>,
     limits_call: RefCell<Option<Call>>,
-    /// Bodies of deletes without an answer, said again when the page goes.
-    deletes: RefCell<Few<RequestId, String>>,
     tick: Wake,
     timer: Cell<Option<(i32, Millis)>>,
     frame: Wake,
@@ -99,7 +97,7 @@ impl Driver {
         if let Ok(Some(driver)) = driver {
             driver.listeners.borrow_mut().clear();
             driver.leave_guard.borrow_mut().take();
-            driver.say_deletes_again();
+            driver.tell_deletes_again();
             driver.calls.borrow_mut().clear();
             if let Some((id, _)) = driver.timer.take() {
                 browser::clear_timeout(id);
@@ -136,7 +134,6 @@ impl Driver {
                 calls: RefCell::default(),
                 gathering: RefCell::default(),
                 limits_call: RefCell::default(),
-                deletes: RefCell::default(),
                 tick: Wake::new(move || {
                     if let Some(driver) = for_tick.upgrade() {
                         driver.timer.set(None);
@@ -164,6 +161,7 @@ impl Driver {
             self.publish();
         }
         self.listen();
+        self.tell_deletes_again();
         self.ask_limits();
     }
 

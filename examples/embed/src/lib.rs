@@ -41,6 +41,13 @@ pub fn App() -> impl IntoView {
         // What Safari is given by itself: a buffer per request instead of slices of files.
         body: Body::Buffer,
         directory: false,
+        restrictions: Restrictions {
+            min_file_size: Some(10),
+            max_file_size: Some(1_000_000),
+            max_total_size: Some(2_000_000),
+            max_files: Some(4),
+            accept: vec![".pdf".to_owned(), ".txt".to_owned()],
+        },
         on_success: Some(count),
         on_event: Some(log),
         ..UploaderOptions::default()

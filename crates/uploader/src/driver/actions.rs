@@ -3,7 +3,7 @@
 use std::rc::{Rc, Weak};
 
 use hoist_engine::{Action, Event, Failure, FileKey, Notice, RequestId};
-use hoist_protocol::{ByteRange, Limits, PackManifest, route};
+use hoist_protocol::{ByteRange, DeleteRequest, Limits, PackManifest, route};
 use js_sys::{Array, Uint8Array};
 use leptos::prelude::{Callable, Callback};
 use serde::Serialize;
@@ -13,7 +13,7 @@ use super::Driver;
 use crate::{
     browser, hash,
     options::FileError,
-    transport::{self, Answer, Call, Payload},
+    transport::{self, Answer, Call, Payload, deletes},
 };
 
 impl Driver {
@@ -29,14 +29,7 @@ impl Driver {
                     Event::Status { request, result }
                 });
             }
-            Action::Delete { request, body } => {
-                if let Ok(json) = serde_json::to_string(&body) {
-                    self.deletes.borrow_mut().insert(request, json);
-                }
-                self.call_json(request, route::DELETE, &body, |request, result| {
-                    Event::Deleted { request, result }
-                });
-            }
+            Action::Delete { request, body } => self.delete(request, &body),
             Action::Restore { request, body } => {
                 self.call_json(request, route::RESTORE, &body, |request, result| {
                     Event::Deleted { request, result }
@@ -62,6 +55,22 @@ impl Driver {
             Action::Forget { key, index } => self.reader.forget(key, index),
             Action::Notify(notice) => self.notify(notice),
         }
+    }
+
+    /// Until its answer confirms it, a delete is kept where it outlives the page.
+    fn delete(&self, request: RequestId, body: &DeleteRequest) {
+        let url = self.url(route::DELETE);
+        let json = serde_json::to_string(body).unwrap_or_default();
+        deletes::remember(&url, &json);
+        let payload = Payload::Json(json.clone());
+        let event = move |answer: Option<Answer>| {
+            let result = answer.map_or(Err(Failure::NoAnswer), |answer| {
+                deletes::forget(&url, &json, answer.status, &answer.text);
+                answer.decode()
+            });
+            Event::Deleted { request, result }
+        };
+        self.call_untyped(request, route::DELETE, &payload, Box::new(event), false);
     }
 
     fn url(&self, path: &str) -> String {
@@ -109,7 +118,6 @@ impl Driver {
         let ended = Box::new(move |answer: Answer| {
             let Some(driver) = me.upgrade() else { return };
             let call = driver.calls.borrow_mut().remove(&request);
-            driver.deletes.borrow_mut().remove(&request);
             driver.feed(read(Some(answer)));
             drop(call);
         });
@@ -323,13 +331,9 @@ impl Driver {
         }
     }
 
-    /// Deletes without an answer are said again in a way that outlives the page; they are
-    /// idempotent.
-    pub(super) fn say_deletes_again(&self) {
-        let url = self.url(route::DELETE);
-        for json in self.deletes.borrow().values() {
-            transport::farewell(&self.options, &url, json);
-        }
+    /// Deletes without a confirmation are told again in a way that outlives the page.
+    pub(super) fn tell_deletes_again(&self) {
+        deletes::tell_again(&self.options, &self.url(route::DELETE));
     }
 }
 

@@ -33,7 +33,7 @@ impl Driver {
         let me = Weak::clone(&self.me);
         listeners.push(Listener::new(&window, "pagehide", move |_| {
             if let Some(driver) = me.upgrade() {
-                driver.say_deletes_again();
+                driver.tell_deletes_again();
             }
         }));
         drop(listeners);

@@ -1,5 +1,6 @@
 //! Requests: what goes out, and which answers are ours.
 
+pub(crate) mod deletes;
 mod xhr;
 
 use hoist_engine::Failure;
@@ -8,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::json;
 
-pub(crate) use xhr::{Call, Payload, farewell, pack_blob, pack_buffer};
+pub(crate) use xhr::{Call, Payload, pack_blob, pack_buffer};
 
 /// What came back.
 #[derive(Clone, Debug, Default)]

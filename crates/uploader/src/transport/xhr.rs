@@ -1,12 +1,11 @@
 //! `XMLHttpRequest`: the only way to see bytes go.
 
-use js_sys::{Array, Object, Reflect, Uint8Array};
-use wasm_bindgen::{JsCast, JsValue, closure::Closure};
-use wasm_bindgen_futures::JsFuture;
+use js_sys::{Array, Uint8Array};
+use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{Blob, ProgressEvent, XmlHttpRequest};
 
 use super::Answer;
-use crate::{browser, options::UploaderOptions};
+use crate::options::UploaderOptions;
 
 /// What is sent.
 pub(crate) enum Payload {
@@ -138,33 +137,4 @@ pub(crate) fn pack_buffer(parts: &[Uint8Array]) -> Uint8Array {
         at += part.length();
     }
     whole
-}
-
-/// Sends JSON that nobody waits for an answer of; it outlives the page. Not a beacon, which could
-/// not take the headers along that let it in.
-pub(crate) fn farewell(options: &UploaderOptions, url: &str, json: &str) {
-    let Some(window) = browser::window() else {
-        return;
-    };
-    let set = |of: &Object, name: &str, value: &JsValue| {
-        let _ = Reflect::set(of, &JsValue::from_str(name), value);
-    };
-    let headers = Object::new();
-    set(&headers, "content-type", &"application/json".into());
-    for (name, value) in &options.headers {
-        set(&headers, name, &value.into());
-    }
-    let request = Object::new();
-    set(&request, "method", &"POST".into());
-    set(&request, "headers", &headers);
-    set(&request, "body", &json.into());
-    set(&request, "keepalive", &JsValue::TRUE);
-    if options.with_credentials {
-        set(&request, "credentials", &"include".into());
-    }
-    let sent = window.fetch_with_str_and_init(url, request.unchecked_ref());
-    // Only so that the browser does not complain of it; the server is asked again some day.
-    browser::spawn(async move {
-        let _ = JsFuture::from(sent).await;
-    });
 }

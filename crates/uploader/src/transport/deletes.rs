@@ -1,0 +1,26 @@
+//! Deletes without a confirmation, which outlive the page. All of it is in `js/deletes.js`: the page
+//! that tells them again may have no row of the file.
+
+use js_sys::Array;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+use crate::options::UploaderOptions;
+
+#[wasm_bindgen(module = "/js/deletes.js")]
+extern "C" {
+    /// Keeps what a request wants deleted.
+    pub(crate) fn remember(url: &str, request: &str);
+    /// Lets go of what an answer confirms or refuses.
+    pub(crate) fn forget(url: &str, request: &str, status: u16, answer: &str);
+    fn tell(url: &str, names: Array, values: Array, credentials: bool);
+}
+
+/// Tells the server what is kept until it has confirmed all of it, also when the page has gone.
+pub(crate) fn tell_again(options: &UploaderOptions, url: &str) {
+    let (names, values) = (Array::new(), Array::new());
+    for (name, value) in &options.headers {
+        names.push(&name.into());
+        values.push(&value.into());
+    }
+    tell(url, names, values, options.with_credentials);
+}
