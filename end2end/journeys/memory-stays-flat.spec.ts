@@ -56,17 +56,29 @@ test('2 GiB need no more memory than nothing, in the server and in the browser',
   const wasmSamples = await wasm.stop();
   await expectEqualOnDisk(server, [film]);
 
+  // Back again, in an archive that is made while it is sent.
+  const before = server.residentBytes();
+  let read = 0;
+  const archive = new Sampler(() => ({ at: read, value: server.residentBytes() }));
+  const answer = await fetch(`${server.url}/hoist/zip`);
+  for await (const piece of answer.body!) read += (piece as Uint8Array).length;
+  const archiveSamples = await archive.stop();
+  expect(read).toBe(Number(answer.headers.get('content-length')));
+  expect(read).toBeGreaterThan(2 * GiB);
+
   const line = (name: string, idle: number, samples: Sample[]): void =>
     console.log(
       `${name}: idle ${(idle / MiB).toFixed(1)} MiB, peak ${(peak(samples) / MiB).toFixed(1)} MiB, ` +
         `grows ${(growth(samples, GiB / 2, 2 * GiB) / MiB).toFixed(2)} MiB from 0.5 to 2 GiB (${samples.length} samples)`,
     );
   line('server, resident', idleServer, residentSamples);
+  line('server, archive ', before, archiveSamples);
   line('browser, JS heap', idleBrowser.heap, heap);
   line('browser, wasm   ', idleBrowser.wasm, wasmSamples);
 
   for (const [name, idle, samples] of [
     ['server', idleServer, residentSamples],
+    ['archive', before, archiveSamples],
     ['JS heap', idleBrowser.heap, heap],
     ['wasm', idleBrowser.wasm, wasmSamples],
   ] as const) {

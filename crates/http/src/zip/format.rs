@@ -245,6 +245,11 @@ fn dos_time(seconds: i64) -> (u16, u16) {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        io::{Seek as _, SeekFrom, Write as _},
+        process::Command,
+    };
+
     use super::*;
 
     fn entry(name: &str, size: u64) -> Entry {
@@ -295,5 +300,65 @@ mod tests {
         for end in [end(65_535, 1000, 1000), end(1, 1 << 32, 1000)] {
             assert_eq!(end.len(), plain + 56 + 20);
         }
+    }
+    /// The checksum of so many zeros, without going through them one by one.
+    fn checksum_of_zeros(mut count: u64) -> crc32fast::Hasher {
+        let mut all = crc32fast::Hasher::new();
+        let mut power = crc32fast::Hasher::new();
+        power.update(&[0]);
+        while count > 0 {
+            if count & 1 == 1 {
+                all.combine(&power);
+            }
+            power.combine(&power.clone());
+            count >>= 1;
+        }
+        all
+    }
+
+    // In a sparse file, so that nothing but the reader touches four gibibytes.
+    #[test]
+    fn another_reader_finds_all_in_an_archive_of_more_than_4_gib() {
+        let entries = [
+            entry("small", 3),
+            entry("large", (4 << 30) + 5),
+            entry("far", 2),
+        ];
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        let mut central = Vec::new();
+        for entry in &entries {
+            let offset = file.stream_position().unwrap();
+            let crc = checksum_of_zeros(entry.size).finalize();
+            file.write_all(&local_header(entry)).unwrap();
+            file.seek(SeekFrom::Current(entry.size.cast_signed()))
+                .unwrap();
+            file.write_all(&descriptor(crc, entry.size)).unwrap();
+            central.extend_from_slice(&central_header(entry, crc, offset));
+        }
+        let begin = file.stream_position().unwrap();
+        file.write_all(&central).unwrap();
+        file.write_all(&end(entries.len() as u64, begin, central.len() as u64))
+            .unwrap();
+        assert_eq!(
+            file.stream_position().unwrap(),
+            whole_length(&entries),
+            "the length that is said beforehand"
+        );
+
+        let reader = "import sys, zipfile\n\
+            archive = zipfile.ZipFile(sys.argv[1])\n\
+            assert archive.testzip() is None\n\
+            print([(info.filename, info.file_size) for info in archive.infolist()])";
+        let output = Command::new("python3")
+            .args(["-c", reader])
+            .arg(file.path())
+            .output()
+            .unwrap();
+        let failed = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{failed}");
+        assert_eq!(
+            String::from_utf8_lossy(&output.stdout).trim(),
+            "[('small', 3), ('large', 4294967301), ('far', 2)]"
+        );
     }
 }
