@@ -110,7 +110,7 @@ test('what the page does not take is refused with its reason, and the server nev
   page.on('request', (request) => asked.push(request.method() === 'POST' ? (request.postData() ?? '') : ''));
   const file = (name: string, size: number): string => writeRandomFile(scratch.path(name), size, name);
   const refused = async (path: string, name: string, words: string): Promise<void> => {
-    await papers.pick(path);
+    await papers.input.setInputFiles(path); // nothing begins that could be waited for
     await expect(papers.row(name)).toHaveAttribute('data-state', 'failed');
     await expect(papers.row(name)).toContainText(words);
   };
