@@ -130,7 +130,7 @@ impl Active {
     ///
     /// # Errors
     ///
-    /// [`StoreError::InFlight`] if another sender, or this one with the same attempt, holds it.
+    /// [`StoreError::InFlight`] if another sender, or this one with a higher attempt, holds it.
     pub(crate) async fn lease(
         self: &Arc<Self>,
         index: u32,
@@ -192,8 +192,10 @@ impl Inner {
         let mut must_wait = false;
         for (_, lease) in self.leases.iter().filter(|(other, _)| is_rival(**other)) {
             let idle = now.since(lease.last_byte);
+            // The same attempt once more is no second wish of its sender: a browser sends a request
+            // again by itself if an old connection breaks before any answer, and so do proxies.
             let may_evict = if lease.sender == *sender {
-                attempt > lease.attempt
+                attempt >= lease.attempt
             } else {
                 idle >= idle_ms
             };

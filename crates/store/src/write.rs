@@ -30,9 +30,9 @@ impl Stored for AsStored {
 impl Store {
     /// Takes the lease of one chunk and returns its writer.
     ///
-    /// A chunk that is acknowledged already needs no lease: its bytes are compared and dropped. A
-    /// higher `attempt` of the sender that holds the lease takes it over at once, as soon as a
-    /// write that runs has returned; another sender does so only if no byte has come for
+    /// A chunk that is acknowledged already needs no lease: its bytes are compared and dropped. The
+    /// sender that holds the lease takes it over at once with an `attempt` that is not lower, as soon
+    /// as a write that runs has returned; another sender does so only if no byte has come for
     /// [`crate::StoreConfig::lease_idle_ms`].
     ///
     /// # Errors

@@ -42,43 +42,41 @@ async fn a_cut_in_mid_body_keeps_every_whole_chunk_and_leaves_no_lease() {
 }
 
 #[tokio::test]
-async fn a_higher_attempt_gets_past_a_black_hole_at_once_and_another_page_waits() {
+async fn a_request_sent_again_gets_past_a_black_hole_at_once_and_another_page_waits() {
     let http = HttpConfig {
         body_idle_ms: 3_600_000,
         ..HttpConfig::default()
     };
-    let running = start(http, ServeConfig::default()).await;
-    let (id, layout, content) = running.two_chunks().await;
-    let first = [chunk(id, layout, 0, &content)];
-    let body = pack("one", 0, &first);
-    let mut hole = running.begin_pack(&body, body.len() - 10).await;
-    running.taken(C - 10).await;
-    for (sender, attempt, is_acknowledged) in
-        [("two", 7, false), ("one", 0, false), ("one", 1, true)]
-    {
-        let body = pack(sender, attempt, &first);
-        let mut stream = running.begin_pack(&body, body.len()).await;
-        let (status, _, body) = answer(&mut stream).await;
+    // A higher attempt, or the same request again, as a browser sends it by itself.
+    for again in [3, 4] {
+        let running = start(http.clone(), ServeConfig::default()).await;
+        let (id, layout, content) = running.two_chunks().await;
+        let first = [chunk(id, layout, 0, &content)];
+        let body = pack("one", 3, &first);
+        let mut hole = running.begin_pack(&body, body.len() - 10).await;
+        running.taken(C - 10).await;
+        for (sender, attempt, is_acknowledged) in
+            [("two", 7, false), ("one", 2, false), ("one", again, true)]
+        {
+            let body = pack(sender, attempt, &first);
+            let mut stream = running.begin_pack(&body, body.len()).await;
+            let (status, _, body) = answer(&mut stream).await;
+            assert_eq!(status, 200);
+            let response: PackResponse = serde_json::from_slice(&body).unwrap();
+            assert_eq!(
+                response.results[0] == ChunkResult::Acknowledged,
+                is_acknowledged,
+                "{sender} {attempt} {response:?}"
+            );
+        }
+        // All that while the hole was still open: nobody had to wait until it is given up.
+        hole.write_all(&body[body.len() - 10..]).await.unwrap();
+        let (status, _, late) = answer(&mut hole).await;
         assert_eq!(status, 200);
-        let response: PackResponse = serde_json::from_slice(&body).unwrap();
-        assert_eq!(
-            response.results[0] == ChunkResult::Acknowledged,
-            is_acknowledged,
-            "{sender} {attempt} {response:?}"
-        );
+        let late: PackResponse = serde_json::from_slice(&late).unwrap();
+        assert_eq!(late.results.len(), 1);
+        assert_eq!(running.server.received(id).await, [ByteRange::new(0, C)]);
     }
-    // All that while the hole was still open: nobody had to wait until it is given up.
-    hole.write_all(&body[body.len() - 10..]).await.unwrap();
-    let (status, _, late) = answer(&mut hole).await;
-    assert_eq!(status, 200);
-    assert_eq!(
-        serde_json::from_slice::<PackResponse>(&late)
-            .unwrap()
-            .results
-            .len(),
-        1
-    );
-    assert_eq!(running.server.received(id).await, [ByteRange::new(0, C)]);
 }
 
 #[tokio::test]
