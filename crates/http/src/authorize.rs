@@ -9,6 +9,17 @@ use http::{HeaderMap, request::Parts};
 use crate::ApiError;
 
 /// What one request may do, and in whose name.
+///
+/// ```
+/// use hoist_axum::{Access, Rights};
+/// use hoist_store::{Owner, Party};
+///
+/// // May send into the shared folder, and sees nothing of what is there: a letter box.
+/// let mut access = Access::full(Party::known(Owner::shared()));
+/// access.rights = Rights { send: true, ..Rights::NONE };
+/// assert!(!access.rights.list && !access.rights.delete);
+/// assert!(!Access::anonymous().rights.list, "nobody's list is one person's");
+/// ```
 #[derive(Clone, Debug)]
 pub struct Access {
     /// Whose uploads are touched, and their quota.

@@ -5,6 +5,21 @@ use std::{fmt, sync::Arc, time::UNIX_EPOCH};
 use hoist_protocol::Millis;
 
 /// Says what time it is. Tests and simulators bring their own; cheap to clone.
+///
+/// ```
+/// use std::sync::{Arc, atomic::{AtomicU64, Ordering}};
+/// use hoist_axum::{Clock, HttpConfig};
+/// use hoist_protocol::Millis;
+///
+/// let time = Arc::new(AtomicU64::new(1_000));
+/// let clock = Clock::new({
+///     let time = Arc::clone(&time);
+///     move || Millis(time.load(Ordering::Relaxed))
+/// });
+/// let config = HttpConfig { clock: clock.clone(), ..HttpConfig::default() };
+/// time.store(8_000, Ordering::Relaxed); // seven seconds pass, and nobody waits
+/// assert_eq!(config.clock.now(), Millis(8_000));
+/// ```
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> Millis + Send + Sync>);
 

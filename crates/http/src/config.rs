@@ -6,6 +6,22 @@ use crate::{Authorizer, Clock};
 ///
 /// What is allowed of files and packs is not here but in the store's limits, so that all doors of
 /// one store agree.
+///
+/// ```
+/// use hoist_axum::{Authorizer, CookieKey, CookieVisitors, HttpConfig};
+///
+/// // Each browser sees its own files; the page of another origin may call; a body that stands still
+/// // for ten seconds ends its request.
+/// let visitors = CookieVisitors::new(CookieKey::random()?, Default::default());
+/// let config = HttpConfig {
+///     authorize: Authorizer::new(visitors.clone()),
+///     allowed_origins: vec!["https://app.example".to_owned()],
+///     body_idle_ms: 10_000,
+///     ..HttpConfig::default()
+/// };
+/// assert_eq!(config.json_size, 8 << 20);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct HttpConfig {
     /// Who may do what. Default [`crate::Shared`].

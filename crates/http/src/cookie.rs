@@ -22,6 +22,17 @@ use tower::{Layer, Service};
 use crate::{Access, ApiError, Authorize};
 
 /// The secret that makes cookies recognisable; keep it as long as the data folder.
+///
+/// ```
+/// use hoist_axum::CookieKey;
+///
+/// let key = CookieKey::random()?;
+/// // Stored once where only the server reads it, and the same at the next start.
+/// let stored: [u8; 32] = *key.as_bytes();
+/// assert_eq!(CookieKey::from_bytes(stored).as_bytes(), key.as_bytes());
+/// assert_eq!(format!("{key:?}"), "CookieKey(…)", "it does not get into a log");
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct CookieKey([u8; 32]);
 
@@ -102,6 +113,14 @@ impl Secure {
 }
 
 /// How the cookie looks.
+///
+/// ```
+/// use hoist_axum::{CookieConfig, CookieKey, CookieVisitors, Secure};
+///
+/// let config = CookieConfig { name: "album".into(), days: 30, secure: Secure::Always };
+/// let visitors = CookieVisitors::new(CookieKey::random()?, config);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct CookieConfig {
     /// Its name. Default `hoist_visitor`.

@@ -18,6 +18,16 @@ const RETRY_AFTER_MS: u64 = 1000;
 ///
 /// As an answer it is JSON, `{code, message, retry_after_ms?}`, under the status of its code; it is
 /// logged once, when it becomes an answer. The cause never leaves the server.
+///
+/// ```
+/// use hoist_axum::ApiError;
+/// use hoist_protocol::ErrorCode;
+///
+/// // Of your own [`crate::Authorize`]: what a client does then is decided by the code.
+/// let error = ApiError::new(ErrorCode::RateLimited, "Not so fast").with_retry_after(5_000);
+/// assert_eq!((error.code(), error.status().as_u16()), (ErrorCode::RateLimited, 429));
+/// assert_eq!(error.into_body().retry_after_ms, Some(5_000));
+/// ```
 #[derive(Debug)]
 pub struct ApiError {
     code: ErrorCode,

@@ -51,6 +51,23 @@ pub(crate) async fn list(
 /// # Errors
 ///
 /// What the store says, in words for a person.
+///
+/// # Examples
+///
+/// ```
+/// use hoist_axum::{Access, listing};
+/// use hoist_protocol::Millis;
+/// use hoist_store::{Owner, Party, Store, StoreConfig};
+///
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// let store = Store::memory(StoreConfig::default());
+/// let access = Access::full(Party::known(Owner::shared()));
+/// let list = listing(&store, &access, 50, Millis(0)).await.map_err(|_| "no list")?;
+/// assert_eq!((list.uploads.len(), list.counts.finished), (0, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub async fn listing(
     store: &Store,
     access: &Access,

@@ -74,6 +74,26 @@ fn hands_full() -> ApiError {
 ///
 /// The router takes care of limits, time-outs of bodies, origins and disconnects. It does not limit
 /// how long request headers take: an accept loop does, as [`crate::serve`].
+///
+/// # Examples
+///
+/// ```
+/// use axum::{Router, body::Body};
+/// use hoist_axum::{HttpConfig, router};
+/// use hoist_store::{Store, StoreConfig};
+/// use http::Request;
+/// use tower::ServiceExt as _;
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let store = Store::memory(StoreConfig::default());
+/// let app = Router::new().nest("/hoist", router(store, HttpConfig::default()));
+/// let answer = app.oneshot(Request::get("/hoist/limits").body(Body::empty())?).await?;
+/// assert_eq!(answer.status(), 200);
+/// assert_eq!(answer.headers()["content-type"], "application/json");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn router(store: Store, config: HttpConfig) -> Router {
     let core = Arc::new(Core::new(store, config));
     Router::new()

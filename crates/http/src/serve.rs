@@ -48,6 +48,18 @@ impl Default for ServeConfig {
 }
 
 /// Whether the server is stopping; in the extensions of each request that came through [`serve`].
+///
+/// ```
+/// use axum::{Extension, Router, routing::get};
+/// use hoist_axum::Stopping;
+///
+/// // A long answer of your own that ends early when the server is stopped.
+/// async fn events(Extension(mut stopping): Extension<Stopping>) -> &'static str {
+///     stopping.stopping().await;
+///     "goodbye"
+/// }
+/// let app: Router = Router::new().route("/events", get(events));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Stopping(watch::Receiver<bool>);
 

@@ -25,6 +25,31 @@ impl Store {
     ///
     /// [`StoreError::TooMany`] for a longer list than [`hoist_protocol::Limits::batch`]. What
     /// fails for one id is that id's result.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use hoist_protocol::{ByteRange, CreateAnswer, DeleteResult, Millis, NewFile, UploadStatus};
+    /// # use hoist_store::{ListQuery, Owner, Party, Store, StoreConfig};
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// # let store = Store::memory(StoreConfig::default());
+    /// # let (now, party) = (Millis(0), Party::known(Owner::shared()));
+    /// # let file = NewFile { name: "a.txt".into(), size: Some(5), ..NewFile::default() };
+    /// # let created = store.create(now, &party, &[file.clone()]).await?;
+    /// # let Some(CreateAnswer::Needed(needed)) = created.first() else { panic!() };
+    /// # let id = needed.id;
+    /// # let mut part = store.write_part(now, &party, id, ByteRange::new(0, 5)).await?;
+    /// # part.write(now, "hello".into()).await?;
+    /// # part.finish(now).await?;
+    /// let deleted = store.delete(now, &party, &[id]).await?;
+    /// assert!(matches!(deleted[..], [DeleteResult::Deleting { until: 30_000 }]), "it can be restored");
+    /// assert!(store.read(now, &party, id).await.is_err());
+    /// let restored = store.restore(now, &party, &[id]).await?;
+    /// assert!(matches!(restored[..], [DeleteResult::Restored { .. }]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub async fn delete(
         &self,
         now: Millis,
@@ -73,6 +98,28 @@ impl Store {
     ///
     /// - [`StoreError::NotFound`] if there is no such finished file.
     /// - [`StoreError::NameNotAllowed`] if it is no name.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use hoist_protocol::{ByteRange, CreateAnswer, DeleteResult, Millis, NewFile, UploadStatus};
+    /// # use hoist_store::{ListQuery, Owner, Party, Store, StoreConfig};
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// # let store = Store::memory(StoreConfig::default());
+    /// # let (now, party) = (Millis(0), Party::known(Owner::shared()));
+    /// # let file = NewFile { name: "a.txt".into(), size: Some(5), ..NewFile::default() };
+    /// # let created = store.create(now, &party, &[file.clone()]).await?;
+    /// # let Some(CreateAnswer::Needed(needed)) = created.first() else { panic!() };
+    /// # let id = needed.id;
+    /// # let mut part = store.write_part(now, &party, id, ByteRange::new(0, 5)).await?;
+    /// # part.write(now, "hello".into()).await?;
+    /// # part.finish(now).await?;
+    /// let receipt = store.rename(now, &party, id, "b.txt").await?;
+    /// assert_eq!((receipt.name.as_str(), receipt.id), ("b.txt", id));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub async fn rename(
         &self,
         now: Millis,
@@ -95,6 +142,29 @@ impl Store {
     ///
     /// [`StoreError`] of the first thing that could not be removed: the others are removed, and the next
     /// sweep tries again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use hoist_protocol::{ByteRange, CreateAnswer, DeleteResult, Millis, NewFile, UploadStatus};
+    /// # use hoist_store::{ListQuery, Owner, Party, Store, StoreConfig};
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// # let store = Store::memory(StoreConfig::default());
+    /// # let (now, party) = (Millis(0), Party::known(Owner::shared()));
+    /// # let file = NewFile { name: "a.txt".into(), size: Some(5), ..NewFile::default() };
+    /// # let created = store.create(now, &party, &[file.clone()]).await?;
+    /// # let Some(CreateAnswer::Needed(needed)) = created.first() else { panic!() };
+    /// # let id = needed.id;
+    /// # let mut part = store.write_part(now, &party, id, ByteRange::new(0, 5)).await?;
+    /// # part.write(now, "hello".into()).await?;
+    /// # part.finish(now).await?;
+    /// store.delete(now, &party, &[id]).await?;
+    /// assert_eq!(store.sweep(Millis(29_999)).await?.deleted, 0, "its grace is not over");
+    /// assert_eq!(store.sweep(Millis(30_000)).await?.deleted, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub async fn sweep(&self, now: Millis) -> Result<SweepReport, StoreError> {
         let mut report = SweepReport::default();
         let mut failed = None;

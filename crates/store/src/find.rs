@@ -17,6 +17,30 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError::TooMany`] for a longer list than [`hoist_protocol::Limits::batch`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use hoist_protocol::{ByteRange, CreateAnswer, DeleteResult, Millis, NewFile, UploadStatus};
+    /// # use hoist_store::{ListQuery, Owner, Party, Store, StoreConfig};
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// # let store = Store::memory(StoreConfig::default());
+    /// # let (now, party) = (Millis(0), Party::known(Owner::shared()));
+    /// # let file = NewFile { name: "a.txt".into(), size: Some(5), last_modified: Some(0), ..NewFile::default() };
+    /// # let created = store.create(now, &party, &[file.clone()]).await?;
+    /// # let Some(CreateAnswer::Needed(needed)) = created.first() else { panic!() };
+    /// # let id = needed.id;
+    /// # let mut part = store.write_part(now, &party, id, ByteRange::new(0, 5)).await?;
+    /// # part.write(now, "hello".into()).await?;
+    /// # part.finish(now).await?;
+    /// // The same file again is found and not created; another one is neither.
+    /// let other = NewFile { name: "b.txt".into(), ..file.clone() };
+    /// let found = store.find(now, &party, &[file, other]).await?;
+    /// assert!(matches!(found[..], [Some(CreateAnswer::Present { .. }), None]), "{found:?}");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub async fn find(
         &self,
         now: Millis,

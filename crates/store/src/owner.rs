@@ -40,6 +40,15 @@ impl fmt::Display for Owner {
 }
 
 /// Who asks the store: an owner, and what the store must know of their rights.
+///
+/// ```
+/// use hoist_store::{Owner, Party};
+///
+/// let anna = Owner::new("user-anna").expect("a name that a folder can have");
+/// assert_eq!(Owner::new("../anna"), None);
+/// let party = Party { quota: Some(10 << 30), ..Party::known(anna) };
+/// assert!(party.finds_earlier && !Party::anonymous().finds_earlier);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Party {
     /// Whose uploads are touched; all others' are *not found*.

@@ -66,6 +66,31 @@ impl Store {
     /// - [`StoreError::FileSize`] if the part goes beyond the end of the file.
     /// - [`StoreError::InFlight`] if the first byte is new and another writes ranges.
     /// - [`StoreError::TooMany`] if too many ranges lie apart from each other.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use hoist_protocol::{ByteRange, CreateAnswer, DeleteResult, Millis, NewFile, UploadStatus};
+    /// # use hoist_store::{ListQuery, Owner, Party, Store, StoreConfig};
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// # let store = Store::memory(StoreConfig::default());
+    /// # let (now, party) = (Millis(0), Party::known(Owner::shared()));
+    /// # let file = NewFile { name: "a.txt".into(), size: Some(5), ..NewFile::default() };
+    /// # let created = store.create(now, &party, &[file.clone()]).await?;
+    /// # let Some(CreateAnswer::Needed(needed)) = created.first() else { panic!() };
+    /// # let id = needed.id;
+    /// // Any part of the file, whatever the chunks are.
+    /// let mut part = store.write_part(now, &party, id, ByteRange::new(2, 5)).await?;
+    /// part.write(now, "llo".into()).await?;
+    /// assert!(part.finish(now).await?.receipt.is_none(), "two bytes are missing");
+    /// let mut part = store.write_part(now, &party, id, ByteRange::new(0, 2)).await?;
+    /// part.write(now, "he".into()).await?;
+    /// let receipt = part.finish(now).await?.receipt.expect("it is whole");
+    /// assert_eq!(receipt.hash.unwrap().to_string(), blake3::hash(b"hello").to_hex().to_string());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub async fn write_part(
         &self,
         now: Millis,

@@ -45,6 +45,29 @@ impl Store {
     /// - [`StoreError::InFlight`] if another writes ranges of this upload.
     /// - [`StoreError::Invalid`] if the bytes there have come before: they are never written again.
     /// - [`StoreError::TooMany`] if too many ranges lie apart from each other.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use hoist_protocol::{ByteRange, CreateAnswer, DeleteResult, Millis, NewFile, UploadStatus};
+    /// # use hoist_store::{ListQuery, Owner, Party, Store, StoreConfig};
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// # let store = Store::memory(StoreConfig::default());
+    /// # let (now, party) = (Millis(0), Party::known(Owner::shared()));
+    /// # let file = NewFile { name: "a.txt".into(), size: Some(5), ..NewFile::default() };
+    /// # let created = store.create(now, &party, &[file.clone()]).await?;
+    /// # let Some(CreateAnswer::Needed(needed)) = created.first() else { panic!() };
+    /// # let id = needed.id;
+    /// let mut range = store.write_range(now, &party, id, 0).await?;
+    /// range.write(now, "hel".into()).await?;
+    /// range.finish(now).await?;
+    /// let mut rest = store.write_range(now, &party, id, 3).await?;
+    /// rest.write(now, "lo".into()).await?;
+    /// assert!(rest.finish(now).await?.receipt.is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub async fn write_range(
         &self,
         now: Millis,

@@ -72,6 +72,26 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError::TooMany`] for a longer list than [`hoist_protocol::Limits::batch`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use hoist_protocol::{ByteRange, CreateAnswer, DeleteResult, Millis, NewFile, UploadStatus};
+    /// # use hoist_store::{ListQuery, Owner, Party, Store, StoreConfig};
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// # let store = Store::memory(StoreConfig::default());
+    /// # let (now, party) = (Millis(0), Party::known(Owner::shared()));
+    /// # let file = NewFile { name: "a.txt".into(), size: Some(5), ..NewFile::default() };
+    /// # let created = store.create(now, &party, &[file.clone()]).await?;
+    /// # let Some(CreateAnswer::Needed(needed)) = created.first() else { panic!() };
+    /// # let id = needed.id;
+    /// let status = store.status(now, &party, &[id], None).await?;
+    /// let Some(UploadStatus::Unfinished(upload)) = status.first() else { panic!("no byte has come") };
+    /// assert!(upload.received.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub async fn status(
         &self,
         now: Millis,
@@ -116,6 +136,28 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError::Invalid`] if `after` is not what a page before said.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use hoist_protocol::{ByteRange, CreateAnswer, DeleteResult, Millis, NewFile, UploadStatus};
+    /// # use hoist_store::{ListQuery, Owner, Party, Store, StoreConfig};
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// # let store = Store::memory(StoreConfig::default());
+    /// # let (now, party) = (Millis(0), Party::known(Owner::shared()));
+    /// # let file = NewFile { name: "a.txt".into(), size: Some(5), ..NewFile::default() };
+    /// # let created = store.create(now, &party, &[file.clone()]).await?;
+    /// # let Some(CreateAnswer::Needed(needed)) = created.first() else { panic!() };
+    /// # let id = needed.id;
+    /// # let mut part = store.write_part(now, &party, id, ByteRange::new(0, 5)).await?;
+    /// # part.write(now, "hello".into()).await?;
+    /// # part.finish(now).await?;
+    /// let page = store.list(now, &party, &ListQuery { limit: 10, ..ListQuery::default() }).await?;
+    /// assert_eq!((page.counts.finished, page.counts.finished_bytes, page.next), (1, 5, None));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub async fn list(
         &self,
         now: Millis,
@@ -180,6 +222,29 @@ impl Store {
     ///
     /// [`StoreError::NotFound`] if there is none of this owner, it is a folder, or it lies no more
     /// where it was put.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use hoist_protocol::{ByteRange, CreateAnswer, DeleteResult, Millis, NewFile, UploadStatus};
+    /// # use hoist_store::{ListQuery, Owner, Party, Store, StoreConfig};
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// # let store = Store::memory(StoreConfig::default());
+    /// # let (now, party) = (Millis(0), Party::known(Owner::shared()));
+    /// # let file = NewFile { name: "a.txt".into(), size: Some(5), ..NewFile::default() };
+    /// # let created = store.create(now, &party, &[file.clone()]).await?;
+    /// # let Some(CreateAnswer::Needed(needed)) = created.first() else { panic!() };
+    /// # let id = needed.id;
+    /// # let mut part = store.write_part(now, &party, id, ByteRange::new(0, 5)).await?;
+    /// # part.write(now, "hello".into()).await?;
+    /// # part.finish(now).await?;
+    /// let file = store.read(now, &party, id).await?;
+    /// assert_eq!(file.read(1, 3).await?, "ell");
+    /// assert_eq!(file.read(3, 100).await?, "lo", "fewer bytes only at the end");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub async fn read(
         &self,
         _now: Millis,

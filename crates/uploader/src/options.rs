@@ -38,6 +38,47 @@ pub struct FileError {
 /// What the host page may set; everything has a default.
 ///
 /// A callback may call every method of the handle, itself included.
+///
+/// # Examples
+///
+/// ```
+/// use hoist_leptos::{Body, Restrictions, RetryPolicy, UploaderOptions};
+/// use hoist_protocol::OnConflict;
+/// use leptos::prelude::*;
+///
+/// let words = RwSignal::new(String::new());
+/// let options = UploaderOptions {
+///     endpoint: "https://files.example/hoist".to_owned(),
+///     headers: vec![("authorization".to_owned(), "Bearer …".to_owned())],
+///     with_credentials: true,
+///     auto_start: false,
+///     chunk_size: Some(4 << 20),
+///     max_concurrent: 2,
+///     thumbnail_width: 160,
+///     thumbnail_height: 120,
+///     restrictions: Restrictions {
+///         accept: vec!["image/*".to_owned(), ".pdf".to_owned()],
+///         max_file_size: Some(50_000_000),
+///         max_files: Some(100),
+///         ..Restrictions::default()
+///     },
+///     retry: RetryPolicy::default(),
+///     on_conflict: OnConflict::KeepBoth,
+///     directory: false,
+///     body: Body::Buffer,
+///     on_success: Some(Callback::new(move |receipt: hoist_protocol::Receipt| {
+///         words.set(format!("{} is there", receipt.name));
+///     })),
+///     on_error: Some(Callback::new(move |error: hoist_leptos::FileError| {
+///         words.set(format!("{}: {}", error.name, error.words));
+///     })),
+///     on_complete: Some(Callback::new(move |totals: hoist_leptos::Totals| {
+///         words.set(format!("{} of {} files", totals.finished, totals.files));
+///     })),
+///     ..UploaderOptions::default()
+/// };
+/// assert!(!options.in_form && options.initial.is_none());
+/// ```
 #[derive(Clone, Debug)]
 pub struct UploaderOptions {
     /// Where the server's router is mounted, without a slash at its end. Default `/hoist`.

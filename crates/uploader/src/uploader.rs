@@ -28,6 +28,39 @@ static NEXT_SLOT: AtomicU64 = AtomicU64::new(0);
 ///
 /// Actions do nothing while a page is rendered on the server, and nothing once the component is
 /// gone. They may be called from every callback.
+///
+/// # Examples
+///
+/// A skin of one's own, over the same queue:
+///
+/// ```
+/// use hoist_leptos::{Uploader, UploaderOptions, VisibleRow, format_bytes, use_uploader};
+/// use leptos::prelude::*;
+///
+/// #[component]
+/// fn Mine() -> impl IntoView {
+///     let uploader = use_uploader(UploaderOptions { auto_start: false, ..UploaderOptions::default() });
+///     let (rows, overview) = (uploader.visible(), uploader.overview());
+///     let row = move |row: VisibleRow| {
+///         let (file, key) = (row.file, row.key);
+///         view! {
+///             <li>
+///                 {move || format!("{}: {}", file.read().name, format_bytes(file.read().shown))}
+///                 <button on:click=move |_| uploader.cancel(key)>"Stop"</button>
+///                 <button on:click=move |_| uploader.retry(key)>"Once more"</button>
+///                 <button on:click=move |_| uploader.delete(key)>"Delete"</button>
+///             </li>
+///         }
+///     };
+///     view! {
+///         <button on:click=move |_| uploader.start()>"Send"</button>
+///         <button on:click=move |_| uploader.cancel_all()>"Stop all"</button>
+///         <button on:click=move |_| uploader.clear()>"Clear"</button>
+///         <p>{move || overview.read().totals.files} " files, " {uploader.count()} " rows"</p>
+///         <ul><For each=move || rows.get() key=|row| row.serial children=row/></ul>
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy)]
 pub struct Uploader(StoredValue<Inner>);
 
