@@ -5,7 +5,7 @@
 //! with its lease, and the body that nobody feeds any more ends the task. While the bytes of one
 //! chunk arrive, earlier ones are being finished; small files finish many at a time.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use axum::{
     Extension,
@@ -14,7 +14,7 @@ use axum::{
 };
 use hoist_protocol::{ChunkResult, ErrorCode, Limits, PackChunk, PackManifest, PackResponse};
 use hoist_store::{ChunkAnswer, ChunkWriter, Party, StoreError};
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::sleep};
 use tracing::Instrument as _;
 
 use crate::{
@@ -53,6 +53,16 @@ pub(crate) async fn send_pack(
     Ok(answer::ok(&response))
 }
 
+/// How long a server that stops waits for the rest of the chunk that is arriving.
+const LAST_CHUNK: Duration = Duration::from_secs(2);
+
+fn restarting() -> ApiError {
+    ApiError::new(
+        ErrorCode::Unavailable,
+        "The server is restarting; what arrived is kept",
+    )
+}
+
 /// A pack that is being received.
 struct Pack {
     core: Arc<Core>,
@@ -69,7 +79,19 @@ impl Pack {
     async fn receive(mut self, limits: &Limits) -> Result<PackResponse, ApiError> {
         let manifest = read_manifest(&mut self.reader, limits).await?;
         self.outcomes.resize_with(manifest.chunks.len(), || None);
-        let read = self.read_chunks(&manifest).await;
+        let read = match self.stopping.clone() {
+            None => self.read_chunks(&manifest).await,
+            Some(mut stopping) => {
+                let late = async {
+                    stopping.stopping().await;
+                    sleep(LAST_CHUNK).await;
+                };
+                tokio::select! {
+                    read = self.read_chunks(&manifest) => read,
+                    () = late => Err(restarting()),
+                }
+            }
+        };
         // Also after a cut: every whole chunk that had arrived is kept.
         while let Some(done) = self.finishing.join_next().await {
             self.settle(done);
@@ -82,10 +104,7 @@ impl Pack {
     async fn read_chunks(&mut self, manifest: &PackManifest) -> Result<(), ApiError> {
         for (place, chunk) in manifest.chunks.iter().enumerate() {
             if self.stopping.as_ref().is_some_and(Stopping::is_stopping) {
-                return Err(ApiError::new(
-                    ErrorCode::Unavailable,
-                    "The server is restarting; what arrived is kept",
-                ));
+                return Err(restarting());
             }
             match self.read_chunk(manifest, chunk).await? {
                 Ok(writer) => self.finish(place, writer).await,

@@ -90,13 +90,18 @@ fn a_folder_has_one_server() {
 #[test]
 fn it_says_where_it_answers_and_how_it_is_set() {
     let data = tempfile::tempdir().unwrap();
-    let program = Program::start(data.path(), &["--pack-size", "1MiB"]);
+    let program = Program::start(data.path(), &["--pack-size", "1MiB", "--body-idle", "90s"]);
     let folder = format!("data={}", data.path().display());
     for part in [
         &folder,
         "chunk-size=512KiB",
         "pack-size=1MiB",
         "visitors=shared",
+        "keep-unfinished=7d",
+        "delete-grace=30s",
+        "body-idle=90s",
+        "max-unfinished=",
+        "max-connections=",
     ] {
         assert!(program.line.contains(part), "{part}: {}", program.line);
     }
@@ -133,9 +138,10 @@ fn a_pack_that_never_ends_does_not_hold_up_the_end() {
     let mut program = Program::start(data.path(), &["--body-idle", "1h"]);
     let id = create(&program);
     let stream = begin(&program, &pack(&id));
-    // It ends while the pack is still held back, long before a body that stands still is given up.
+    // It ends while the pack is still held back, long before a body that stands still is given up;
+    // and says so before it goes.
     assert!(program.signal("TERM").success());
-    drop(stream);
+    assert_eq!(read_answer(stream).status, 503);
     let again = Program::start(data.path(), &[]);
     assert!(status(&again, &id).contains(r#""received":[[0,65536]]"#));
 }
