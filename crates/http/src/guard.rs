@@ -59,7 +59,7 @@ async fn check(core: &Core, origin: &Origin, parts: &Parts) -> Result<Pass, ApiE
             .headers
             .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
     {
-        return origin.preflight().map(Pass::Preflight);
+        return origin.preflight(&parts.headers).map(Pass::Preflight);
     }
     origin.check(&parts.method)?;
     core.config.authorize.access(parts).await.map(Pass::Through)

@@ -75,7 +75,7 @@ impl Origin {
     }
 
     /// The answer to a preflight.
-    pub(crate) fn preflight(&self) -> Result<Response, ApiError> {
+    pub(crate) fn preflight(&self, asked: &HeaderMap) -> Result<Response, ApiError> {
         if !matches!(self, Self::Listed(_)) {
             return Err(ApiError::new(
                 ErrorCode::Forbidden,
@@ -90,14 +90,20 @@ impl Origin {
                 header::ACCESS_CONTROL_ALLOW_METHODS,
                 "GET, HEAD, POST, DELETE",
             ),
-            (
-                header::ACCESS_CONTROL_ALLOW_HEADERS,
-                "content-type, range, if-range, if-none-match",
-            ),
             (header::ACCESS_CONTROL_MAX_AGE, "600"),
         ] {
             headers.insert(name, HeaderValue::from_static(value));
         }
+        // A listed origin may send whatever headers its page needs to be let in.
+        let wished = asked.get(header::ACCESS_CONTROL_REQUEST_HEADERS).cloned();
+        headers.insert(
+            header::ACCESS_CONTROL_ALLOW_HEADERS,
+            wished.unwrap_or(HeaderValue::from_static("content-type")),
+        );
+        headers.append(
+            header::VARY,
+            HeaderValue::from_static("Access-Control-Request-Headers"),
+        );
         Ok(response)
     }
 }

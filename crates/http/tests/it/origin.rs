@@ -117,6 +117,16 @@ async fn a_listed_origin_may_and_is_told_so_by_name() {
             Some("https://app.example")
         );
         let foreign = ("origin", "https://evil.example");
+        // What the page needs to be let in may come along.
+        let wished = (
+            "access-control-request-headers",
+            "authorization, content-type",
+        );
+        let preflight = send(&server, Method::OPTIONS, path, &[origin, asked, wished]).await;
+        assert_eq!(
+            preflight.header("access-control-allow-headers"),
+            Some(wished.1)
+        );
         let preflight = send(&server, Method::OPTIONS, path, &[foreign, asked]).await;
         assert_eq!(preflight.error(), (403, ErrorCode::Forbidden));
     }
