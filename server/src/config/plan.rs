@@ -9,7 +9,10 @@ use http::HeaderName;
 use leptos::config::LeptosOptions;
 use tokio::net::TcpListener;
 
-use super::{Config, Secret, Visitors, site, unit::show_bytes};
+use super::{
+    Config, Secret, Visitors, site,
+    unit::{show_bytes, show_ms},
+};
 use crate::RunError;
 
 /// Room that a pack needs beside the bytes of one chunk.
@@ -259,6 +262,16 @@ impl fmt::Display for Plan {
             show_bytes(limits.file_size),
             show_bytes(self.store.keep_free),
         )?;
+        write!(
+            f,
+            " max-unfinished={} keep-unfinished={} delete-grace={} body-idle={} header-timeout={} max-connections={}",
+            limits.unfinished,
+            show_ms(self.store.unfinished_ttl_ms),
+            show_ms(self.store.delete_grace_ms),
+            show_ms(self.http.body_idle_ms),
+            show_ms(self.serve.header_timeout_ms),
+            self.serve.connections,
+        )?;
         if limits.min_file_size > 0 {
             write!(f, " min-file-size={}", show_bytes(limits.min_file_size))?;
         }
@@ -414,7 +427,8 @@ mod tests {
         assert_eq!(
             shown.to_string(),
             "data=/d prefix=/hoist classic=/server.php visitors=shared sign-in=none chunk-size=512KiB pack-size=1MiB \
-             max-file-size=16TiB keep-free=256MiB min-file-size=2B quota=5GiB max-files=7 types=image/*,.pdf"
+             max-file-size=16TiB keep-free=256MiB max-unfinished=10000 keep-unfinished=7d delete-grace=30s body-idle=30s \
+             header-timeout=30s max-connections=1024 min-file-size=2B quota=5GiB max-files=7 types=image/*,.pdf"
         );
     }
 }

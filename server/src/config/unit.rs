@@ -42,6 +42,21 @@ pub(super) fn show_bytes(bytes: u64) -> String {
     format!("{bytes}B")
 }
 
+/// A span for the eye: the largest unit that divides it.
+pub(super) fn show_ms(ms: u64) -> String {
+    for (factor, unit) in [
+        (86_400_000, "d"),
+        (3_600_000, "h"),
+        (60_000, "m"),
+        (1000, "s"),
+    ] {
+        if ms > 0 && ms.is_multiple_of(factor) {
+            return format!("{}{unit}", ms / factor);
+        }
+    }
+    format!("{ms}ms")
+}
+
 fn split(text: &str) -> (&str, &str) {
     let text = text.trim();
     let end = text
