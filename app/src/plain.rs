@@ -1,7 +1,9 @@
 //! What stands in the page beside the component, and works without a script: why a form has failed,
-//! the stored files with a button each, and the way out.
+//! the stored files with a button each, archives of them, and the way out.
 //!
 //! Only the server renders it, behind everything that hydrates: it costs no byte of wasm.
+
+use std::collections::BTreeSet;
 
 use hoist_leptos::format_bytes;
 use hoist_protocol::{ListResponse, Receipt, UploadStatus, route};
@@ -29,6 +31,19 @@ pub(crate) fn view(plain: Plain) -> impl IntoView {
         sign_out,
     } = plain;
     let zip = format!("{endpoint}{}", route::ZIP);
+    let folders: Vec<_> = folders(&files)
+        .into_iter()
+        .map(|folder| {
+            let href = format!("{endpoint}{}", route::zip(&folder));
+            view! {
+                <li>
+                    <a href=href download>
+                        "Download the folder " <bdi>{folder}</bdi> " as a zip"
+                    </a>
+                </li>
+            }
+        })
+        .collect();
     let more = files.next.map(|next| format!("/?after={next}"));
     let rows: Vec<_> = files
         .uploads
@@ -58,6 +73,9 @@ pub(crate) fn view(plain: Plain) -> impl IntoView {
                 <ul class="stored__list" role="list">
                     {rows}
                 </ul>
+                <ul class="stored__list" role="list">
+                    {folders}
+                </ul>
                 {more.map(|href| view! { <a href=href>"Older files"</a> })}
             </section>
         </noscript>
@@ -77,6 +95,18 @@ pub(crate) fn view(plain: Plain) -> impl IntoView {
                 }
             })}
     }
+}
+
+/// The outermost folders of the files that are shown.
+fn folders(files: &ListResponse) -> BTreeSet<String> {
+    let outermost = |upload: &UploadStatus| match upload {
+        UploadStatus::Finished { receipt } => {
+            let (folder, _) = receipt.stored_as.split_once('/')?;
+            Some(folder.to_owned())
+        }
+        _ => None,
+    };
+    files.uploads.iter().filter_map(outermost).collect()
 }
 
 fn row(endpoint: &str, receipt: &Receipt) -> impl IntoView + use<> {

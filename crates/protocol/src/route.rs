@@ -33,14 +33,29 @@ pub fn upload(id: UploadId) -> String {
 #[must_use]
 pub fn file(id: UploadId, name: &str) -> String {
     let mut path = format!("/files/{id}/");
-    for byte in name.bytes() {
+    push_segment(&mut path, name);
+    path
+}
+
+/// The path of an archive of a folder below the prefix (`GET`).
+#[must_use]
+pub fn zip(folder: &str) -> String {
+    let mut path = ZIP.to_owned();
+    for segment in folder.split('/') {
+        path.push('/');
+        push_segment(&mut path, segment);
+    }
+    path
+}
+
+fn push_segment(path: &mut String, segment: &str) {
+    for byte in segment.bytes() {
         if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
             path.push(char::from(byte));
         } else {
             path.push_str(&format!("%{byte:02X}"));
         }
     }
-    path
 }
 
 #[cfg(test)]
@@ -52,5 +67,10 @@ mod tests {
         let id = UploadId::from_bytes([0; 16]);
         let path = file(id, "a/../b?c#d %é");
         assert_eq!(path, format!("/files/{id}/a%2F..%2Fb%3Fc%23d%20%25%C3%A9"));
+    }
+
+    #[test]
+    fn a_folder_in_a_folder_stays_one() {
+        assert_eq!(zip("照片/summer 1"), "/zip/%E7%85%A7%E7%89%87/summer%201");
     }
 }
