@@ -102,6 +102,9 @@ test('a finished file is deleted on the server, comes back by undo, and a delete
   const list = await context.request.get(`${server.url}/hoist/uploads`);
   expect(await list.text(), 'the server was never told').toContain('done.bin');
   const next = await visit(server.url, { context });
+  // It is told now, so it is not shown as there.
+  await next.uploader.ready();
+  await expect(next.uploader.row('done.bin')).toHaveCount(0);
   await until('the server has deleted it', async () => (await stored(next.page)).finished.length === 0);
   // And then it is forgotten.
   await until('nothing is kept', () => next.page.evaluate(() => localStorage.length === 0));

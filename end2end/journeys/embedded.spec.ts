@@ -1,5 +1,6 @@
 import { expectEqualOnDisk } from '../support/expectations.js';
 import { KiB, writeRandomFile } from '../support/files.js';
+import { look, png, write } from '../support/images.js';
 import { expect, test } from '../support/journey.js';
 import { gallery, Server, until } from '../support/server.js';
 import { Uploader } from '../support/uploader.js';
@@ -50,7 +51,28 @@ test('two uploaders of another app, one of them in its form, send and keep what 
   await expect(album.rows).toHaveCount(2);
   await expect(album.row('receipt.pdf')).toHaveAttribute('data-state', 'done');
   await expect(papers.rows).toHaveCount(0);
+
+  // Enter in a field of the form presses the form's own button, not one of ours.
+  const subject = page.locator('input[name=subject]');
+  await papers.ready();
+  await subject.fill('a lost bag');
+  await subject.press('Enter');
+  await page.waitForURL(/subject=a\+lost\+bag/);
+  expect(new URL(page.url()).pathname).toBe('/');
   await context.close();
+  await server.kill();
+});
+
+test('pictures are as large as the page around it says', async ({ scratch, visit }) => {
+  const server = await Server.start(scratch.path('gallery'), {}, gallery);
+  const { page } = await visit(server.url);
+  const album = await new Uploader(page, '#album').ready();
+  await album.pick([write(scratch.path('wide.png'), png(1200, 800, [0, 160, 0])), write(scratch.path('high.png'), png(400, 1600, [0, 160, 0]))]);
+  for (const [name, size] of Object.entries({ 'wide.png': [96, 64], 'high.png': [16, 64] })) {
+    const picture = album.row(name).locator('img');
+    await expect(picture).toBeVisible();
+    expect(await until('it is drawn', () => look(picture).catch(() => undefined)), name).toMatchObject({ natural: size, drawn: size, top: 'green' });
+  }
   await server.kill();
 });
 

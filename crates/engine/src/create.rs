@@ -211,6 +211,15 @@ impl Engine {
         if file.is_unwanted {
             return self.on_unwanted_answer(key, answer);
         }
+        let id = match &answer {
+            CreateAnswer::Needed(needed) => Some(needed.id),
+            CreateAnswer::Present { receipt } => Some(receipt.id),
+            CreateAnswer::Conflict { .. } | CreateAnswer::Refused(_) => None,
+        };
+        // Its row was deleted here, and that is still on its way.
+        if id.is_some_and(|id| self.doomed().contains(&id)) {
+            return self.ask_again_later(key, 0);
+        }
         match answer {
             CreateAnswer::Needed(needed) => self.on_needed(key, &needed),
             CreateAnswer::Present { receipt } => self.on_present(key, receipt),

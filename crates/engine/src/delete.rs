@@ -20,7 +20,7 @@ const LONGEST_GRACE_MS: u64 = 120_000;
 impl Engine {
     /// Sends deletes. `true` if a request was sent.
     pub(crate) fn send_delete(&mut self) -> bool {
-        let Some(files) = self.doomed(&self.queue.to_delete) else {
+        let Some(files) = self.next_of(&self.queue.to_delete) else {
             return false;
         };
         for &(key, _) in &files {
@@ -39,7 +39,7 @@ impl Engine {
 
     /// Sends restores. `true` if a request was sent.
     pub(crate) fn send_restore(&mut self) -> bool {
-        let Some(files) = self.doomed(&self.queue.to_restore) else {
+        let Some(files) = self.next_of(&self.queue.to_restore) else {
             return false;
         };
         for &(key, _) in &files {
@@ -56,7 +56,16 @@ impl Engine {
         true
     }
 
-    fn doomed(&self, keys: &crate::sorted::Keys) -> Option<Vec<(FileKey, UploadId)>> {
+    /// Uploads that are to be deleted, as long as nobody has confirmed or refused it: a driver keeps
+    /// them where they outlive the page.
+    #[must_use]
+    pub fn doomed(&self) -> Vec<UploadId> {
+        let waiting = self.queue.to_delete.iter();
+        let waiting = waiting.filter_map(|key| self.file(key)?.upload);
+        waiting.chain(self.requests.deleting()).collect()
+    }
+
+    fn next_of(&self, keys: &crate::sorted::Keys) -> Option<Vec<(FileKey, UploadId)>> {
         let files: Vec<(FileKey, UploadId)> = keys
             .iter()
             .filter_map(|key| Some((key, self.file(key)?.upload?)))

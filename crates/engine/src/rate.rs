@@ -46,10 +46,11 @@ impl Rate {
             let sample = self.bytes.saturating_mul(1000) / span;
             // The memory grows from nothing, so that the first samples are a plain mean.
             let memory = self.measured_ms.min(MEMORY_MS);
-            let weighed = u128::from(self.bytes_per_s) * u128::from(memory)
-                + u128::from(sample) * u128::from(span);
-            self.bytes_per_s = u64::try_from(weighed / u128::from(memory.saturating_add(span)))
-                .unwrap_or(u64::MAX);
+            let weighed = self
+                .bytes_per_s
+                .saturating_mul(memory)
+                .saturating_add(sample.saturating_mul(span));
+            self.bytes_per_s = weighed / memory.saturating_add(span);
             self.measured_ms = self.measured_ms.saturating_add(span);
             self.bytes = 0;
             self.from = Some(now);
@@ -72,8 +73,7 @@ impl Rate {
     /// How long `left` bytes will take, in milliseconds; while something is sent.
     pub(crate) fn time_left_ms(&self, left: u64) -> Option<u64> {
         self.from?;
-        let rate = u128::from(self.bytes_per_s()?);
-        u64::try_from(u128::from(left) * 1000 / rate).ok()
+        Some(left.saturating_mul(1000) / self.bytes_per_s()?)
     }
 }
 

@@ -94,6 +94,17 @@ impl Requests {
             })
     }
 
+    /// What the server was told to delete and has not answered.
+    pub(crate) fn deleting(&self) -> impl Iterator<Item = UploadId> + '_ {
+        self.running.iter().flat_map(|(_, running)| {
+            let files: &[_] = match &running.request {
+                Request::Delete(files) => files,
+                _ => &[],
+            };
+            files.iter().map(|&(_, id)| id)
+        })
+    }
+
     pub(crate) const fn packs(&self) -> u32 {
         self.packs
     }

@@ -5,22 +5,18 @@
 const LONGEST_WAIT = 30_000;
 /** A request that outlives its page may carry 64 KiB. */
 const AT_ONCE = 500;
-/** Answers about one upload after which telling it again changes nothing. */
-const FINAL = ['not_found', 'expired', 'forbidden'];
-/** Answers after which another page may try, but not this one: nobody is signed in, or is there. */
-const NOT_NOW = [401, 404, 405];
-/** Answers that the page has shown as a refusal; it must not be deleted behind its back later. */
-const REFUSED = [400, 403, 422];
+/** Statuses that pass; all others from 400 to 499 are a refusal, which is not told again. */
+const PASSES = [408, 413, 425, 429];
 
 const name = (url) => `hoist-deletes ${url}`;
-/** Addresses for which a page tells already. */
-const telling = new Set();
+/** By address: what this page tells although nobody shows it any more, and how to do so at once. */
+const telling = new Map();
 
 function stored(url) {
   try {
-    return JSON.parse(localStorage.getItem(name(url))) ?? [];
+    return JSON.parse(localStorage.getItem(name(url))).filter((id) => typeof id === 'string');
   } catch {
-    return []; // no storage is allowed here, or somebody else has written
+    return []; // nothing is there, no storage is allowed here, or somebody else has written
   }
 }
 
@@ -33,53 +29,71 @@ function store(url, ids) {
   }
 }
 
-/** Keeps what a request wants deleted. */
-export function remember(url, request) {
-  store(url, [...new Set([...stored(url), ...JSON.parse(request).ids])]);
+/** Keeps what the request `now` wants deleted, instead of what `before` wanted; each may be empty. */
+export function keep(url, before, now) {
+  const idsOf = (request) => (request ? JSON.parse(request).ids : []);
+  const old = new Set(idsOf(before));
+  const others = stored(url).filter((id) => !old.has(id));
+  store(url, [...new Set([...others, ...idsOf(now)])]);
 }
 
-/** Lets go of what an answer confirms or refuses; no answer, or one that is not ours, does neither. */
-export function forget(url, request, status, answer) {
-  const { ids } = JSON.parse(request);
-  if (REFUSED.includes(status)) return drop(url, (id) => ids.includes(id));
-  try {
-    const { results } = JSON.parse(answer);
-    const isOver = (result) => result && (result.status !== 'refused' || FINAL.includes(result.code));
-    drop(url, (id) => isOver(results[ids.indexOf(id)]));
-  } catch {
-    // Not ours.
+/** What is kept, as one text. */
+export const kept = (url) => stored(url).join(' ');
+
+/** Lets go of what an answer confirms or refuses. `false` if nobody is signed in. */
+async function settle(url, ids, answer) {
+  const { status } = answer;
+  if (status === 401) return false;
+  let over = ids;
+  if (status < 400 || status >= 500 || PASSES.includes(status)) {
+    let results;
+    try {
+      ({ results } = JSON.parse(await answer.text()));
+    } catch {
+      // Some proxy's.
+    }
+    // Whatever may pass says when to ask again.
+    over = ids.filter((_, i) => results?.[i]?.result && !results[i].retry_after_ms);
   }
-}
-
-function drop(url, isOver) {
+  const done = new Set(over);
   store(
     url,
-    stored(url).filter((id) => !isOver(id)),
+    stored(url).filter((id) => !done.has(id)),
   );
+  return true;
 }
 
-/** Tells what is kept until all of it is confirmed, at once and then less and less often. */
+/** Tells what is kept until all of it is settled, at once and then less and less often. */
 export async function tell(url, names, values, credentials) {
-  const wanted = new Set(stored(url));
-  if (wanted.size === 0 || telling.has(url)) return;
-  telling.add(url);
+  const ids = stored(url);
+  if (ids.length === 0) return;
+  const running = telling.get(url);
+  if (running) {
+    for (const id of ids) running.wanted.add(id);
+    return running.wake();
+  }
+  const me = { wanted: new Set(ids), wake: () => undefined };
+  telling.set(url, me);
   const headers = new Headers({ 'content-type': 'application/json' });
   names.forEach((header, i) => headers.set(header, values[i]));
+  const left = () => stored(url).filter((id) => me.wanted.has(id));
   let most = AT_ONCE;
-  for (let wait = 1000; ; wait = Math.min(2 * wait, LONGEST_WAIT)) {
-    const ids = stored(url).filter((id) => wanted.has(id));
-    if (ids.length === 0) break;
-    const body = JSON.stringify({ ids: ids.slice(0, most) });
+  for (let wait = 1000, now = left(); now.length > 0; now = left()) {
+    const some = now.slice(0, most);
     try {
+      const body = JSON.stringify({ ids: some });
       const answer = await fetch(url, { method: 'POST', headers, body, keepalive: true, credentials: credentials ? 'include' : 'same-origin' });
-      if (NOT_NOW.includes(answer.status)) break;
-      if (answer.status === 413 && most > 1) most = Math.ceil(most / 2); // the server takes fewer at once
-      else forget(url, body, answer.status, await answer.text());
+      if (answer.status === 413) most = Math.ceil(most / 2); // the server takes fewer at once
+      if (!(await settle(url, some, answer))) break;
     } catch {
       // No answer.
     }
-    if (stored(url).filter((id) => wanted.has(id)).length < ids.length) wait = 500;
-    else await new Promise((done) => setTimeout(done, wait));
+    if (left().length < now.length) continue;
+    await new Promise((done) => {
+      me.wake = done;
+      setTimeout(done, wait);
+    });
+    wait = Math.min(2 * wait, LONGEST_WAIT);
   }
   telling.delete(url);
 }

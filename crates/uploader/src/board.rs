@@ -117,6 +117,8 @@ pub(crate) struct Board {
     pub(crate) picking: ArcRwSignal<u32>,
     /// How many picked things could not be read.
     pub(crate) unreadable: ArcRwSignal<u32>,
+    /// What went wrong with a file whose row does not say it: the file is there.
+    pub(crate) problem: ArcRwSignal<String>,
 }
 
 /// Turns snapshots into signals, and touches only what has changed.

@@ -11,13 +11,6 @@ pub(crate) fn window() -> Option<Window> {
     web_sys::window()
 }
 
-/// Milliseconds since the epoch by a clock that does not jump when the machine's is set.
-pub(crate) fn now_ms() -> f64 {
-    window()
-        .and_then(|window| window.performance())
-        .map_or_else(js_sys::Date::now, |clock| clock.time_origin() + clock.now())
-}
-
 /// Starts a task. Boxed, so that what runs it is in the wasm once and not for each kind of task.
 pub(crate) fn spawn(task: impl Future<Output = ()> + 'static) {
     let task: Pin<Box<dyn Future<Output = ()>>> = Box::pin(task);
@@ -26,12 +19,7 @@ pub(crate) fn spawn(task: impl Future<Output = ()> + 'static) {
 
 /// Waits; a wait of 0 lets the page draw and react.
 pub(crate) async fn sleep(ms: i32) {
-    let promise = Promise::new(&mut |resolve, _| {
-        if let Some(window) = window() {
-            let _ = window.set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, ms);
-        }
-    });
-    let _ = JsFuture::from(promise).await;
+    let _ = JsFuture::from(wait(ms)).await;
 }
 
 /// Waits for a promise, or for what only looks like one.
@@ -52,11 +40,26 @@ pub(crate) fn property(of: &JsValue, name: &str) -> Option<JsValue> {
         .filter(|value| !value.is_undefined() && !value.is_null())
 }
 
-#[wasm_bindgen(module = "/js/random.js")]
+#[wasm_bindgen(module = "/js/page.js")]
 extern "C" {
     /// Sixteen random bytes as hexadecimal digits, from the browser's own source.
     #[wasm_bindgen(js_name = randomHex)]
     pub(crate) fn random_hex() -> String;
+    /// Milliseconds since the epoch by a clock that does not jump when the machine's is set.
+    #[wasm_bindgen(js_name = nowMs)]
+    pub(crate) fn now_ms() -> f64;
+    /// Safari, and every browser on an iPhone.
+    #[wasm_bindgen(js_name = isSafari)]
+    pub(crate) fn is_safari() -> bool;
+    /// Whether the server of this path or address is this machine: it needs no network.
+    #[wasm_bindgen(js_name = isLocal)]
+    pub(crate) fn is_local(endpoint: &str) -> bool;
+    #[wasm_bindgen(js_name = isOnline)]
+    pub(crate) fn is_online() -> bool;
+    /// Puts a text on the clipboard; fails where there is none.
+    pub(crate) fn copy(text: &str) -> Promise;
+    #[wasm_bindgen(js_name = sleep)]
+    fn wait(ms: i32) -> Promise;
 }
 
 /// A listener that ends when it is dropped.

@@ -17,7 +17,7 @@ use std::{
 
 use gloo_file::File;
 use hoist_engine::{Engine, EngineConfig, Event, FileKey, Picked, RequestId};
-use hoist_protocol::{FileState, ListResponse, Millis, Sender};
+use hoist_protocol::{FileState, ListResponse, Millis, Sender, UploadStatus, route};
 use leptos::prelude::{GetUntracked, Set, Update};
 
 use crate::{
@@ -26,7 +26,7 @@ use crate::{
     few::Few,
     hash::Reader,
     options::{Body, UploaderOptions},
-    transport::Call,
+    transport::{Call, deletes},
 };
 
 /// Events handled without giving the page its turn. Only a callback that answers each event with
@@ -66,6 +66,8 @@ pub(crate) struct Driver {
     /// Packs in a buffer whose bytes are being read, until they are sent.
     gathering: RefCell<Few<RequestId, ()>>,
     limits_call: RefCell<Option<Call>>,
+    /// What [`Self::keep_deletes`] has kept.
+    deletes: RefCell<String>,
     tick: Wake,
     timer: Cell<Option<(i32, Millis)>>,
     frame: Wake,
@@ -134,6 +136,7 @@ impl Driver {
                 calls: RefCell::default(),
                 gathering: RefCell::default(),
                 limits_call: RefCell::default(),
+                deletes: RefCell::default(),
                 tick: Wake::new(move || {
                     if let Some(driver) = for_tick.upgrade() {
                         driver.timer.set(None);
@@ -150,7 +153,7 @@ impl Driver {
                 is_frame_asked: Cell::new(false),
                 listeners: RefCell::default(),
                 leave_guard: RefCell::default(),
-                is_safari: page::is_safari(),
+                is_safari: browser::is_safari(),
             }
         }))
     }
@@ -158,11 +161,29 @@ impl Driver {
     fn begin(&self) {
         if let Some(list) = &self.options.initial {
             self.add_listed(list);
+            self.hide_doomed(list);
             self.publish();
         }
         self.listen();
         self.tell_deletes_again();
         self.ask_limits();
+    }
+
+    /// What an earlier page wanted deleted, and this one tells, is not shown as there.
+    fn hide_doomed(&self, list: &ListResponse) {
+        let doomed = deletes::kept(&self.url(route::DELETE));
+        if doomed.is_empty() {
+            return;
+        }
+        for (key, upload) in (0..).map(FileKey).zip(&list.uploads) {
+            if let UploadStatus::Finished { receipt } = upload
+                && let id = receipt.id.to_string()
+                && doomed.split(' ').any(|other| other == id)
+            {
+                self.inbox.borrow_mut().push_back(Event::Remove(key));
+            }
+        }
+        self.run();
     }
 
     /// Whether packs are sent as one buffer each.
@@ -272,6 +293,7 @@ impl Driver {
             }
         }
         self.is_busy.set(false);
+        self.keep_deletes();
         if let Some(me) = self.me.upgrade() {
             self.reader.pump(&me);
         }
@@ -338,6 +360,7 @@ impl Driver {
 
     /// Says that a selection is being read, so that nobody believes that all is done.
     pub(crate) fn begin_picking(&self) {
+        self.board.problem.set(String::new());
         self.board.picking.update(|walks| *walks += 1);
     }
 

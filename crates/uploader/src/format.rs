@@ -81,7 +81,10 @@ pub(crate) fn percent(part: u64, whole: u64) -> u64 {
     if whole == 0 || part >= whole {
         return 100;
     }
-    u64::try_from(u128::from(part) * 100 / u128::from(whole)).unwrap_or(0)
+    let percent = part
+        .checked_mul(100)
+        .map_or_else(|| part / (whole / 100), |hundred| hundred / whole);
+    percent.min(99)
 }
 
 /// The line of the totals: what is done, how fast, how long still.

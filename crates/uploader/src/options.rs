@@ -46,38 +46,38 @@ pub struct FileError {
 /// use hoist_protocol::OnConflict;
 /// use leptos::prelude::*;
 ///
-/// let words = RwSignal::new(String::new());
-/// let options = UploaderOptions {
-///     endpoint: "https://files.example/hoist".to_owned(),
-///     headers: vec![("authorization".to_owned(), "Bearer …".to_owned())],
-///     with_credentials: true,
-///     auto_start: false,
-///     chunk_size: Some(4 << 20),
-///     max_concurrent: 2,
-///     thumbnail_width: 160,
-///     thumbnail_height: 120,
-///     restrictions: Restrictions {
-///         accept: vec!["image/*".to_owned(), ".pdf".to_owned()],
-///         max_file_size: Some(50_000_000),
-///         max_files: Some(100),
-///         ..Restrictions::default()
-///     },
-///     retry: RetryPolicy::default(),
-///     on_conflict: OnConflict::KeepBoth,
-///     directory: false,
-///     body: Body::Buffer,
-///     on_success: Some(Callback::new(move |receipt: hoist_protocol::Receipt| {
-///         words.set(format!("{} is there", receipt.name));
-///     })),
-///     on_error: Some(Callback::new(move |error: hoist_leptos::FileError| {
-///         words.set(format!("{}: {}", error.name, error.words));
-///     })),
-///     on_complete: Some(Callback::new(move |totals: hoist_leptos::Totals| {
-///         words.set(format!("{} of {} files", totals.finished, totals.files));
-///     })),
-///     ..UploaderOptions::default()
-/// };
-/// assert!(!options.in_form && options.initial.is_none());
+/// fn options(words: RwSignal<String>) -> UploaderOptions {
+///     UploaderOptions {
+///         endpoint: "https://files.example/hoist".to_owned(),
+///         headers: vec![("authorization".to_owned(), "Bearer …".to_owned())],
+///         with_credentials: true,
+///         auto_start: false,
+///         chunk_size: Some(4 << 20),
+///         max_concurrent: 2,
+///         thumbnail_width: 160,
+///         thumbnail_height: 120,
+///         restrictions: Restrictions {
+///             accept: vec!["image/*".to_owned(), ".pdf".to_owned()],
+///             max_file_size: Some(50_000_000),
+///             max_files: Some(100),
+///             ..Restrictions::default()
+///         },
+///         retry: RetryPolicy::default(),
+///         on_conflict: OnConflict::KeepBoth,
+///         directory: false,
+///         body: Body::Buffer,
+///         on_success: Some(Callback::new(move |receipt: hoist_protocol::Receipt| {
+///             words.set(format!("{} is there", receipt.name));
+///         })),
+///         on_error: Some(Callback::new(move |error: hoist_leptos::FileError| {
+///             words.set(format!("{}: {}", error.name, error.words));
+///         })),
+///         on_complete: Some(Callback::new(move |totals: hoist_leptos::Totals| {
+///             words.set(format!("{} of {} files", totals.finished, totals.files));
+///         })),
+///         ..UploaderOptions::default()
+///     }
+/// }
 /// ```
 #[derive(Clone, Debug)]
 pub struct UploaderOptions {
@@ -105,7 +105,8 @@ pub struct UploaderOptions {
     pub directory: bool,
     /// Whether the component stands inside a form of the page around it. Then it renders no form of
     /// its own, because a form inside a form is dropped by the parser; without JavaScript its button
-    /// sends that form's fields to [`UploaderOptions::endpoint`]. Default `false`.
+    /// sends that form's fields to [`UploaderOptions::endpoint`], and so does Enter in a field, unless
+    /// a button of the form stands before it. Default `false`.
     pub in_form: bool,
     /// Headers of every request, as name and value. Another origin must allow them.
     pub headers: Vec<(String, String)>,

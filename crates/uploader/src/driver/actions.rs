@@ -3,9 +3,9 @@
 use std::rc::{Rc, Weak};
 
 use hoist_engine::{Action, Event, Failure, FileKey, Notice, RequestId};
-use hoist_protocol::{ByteRange, DeleteRequest, Limits, PackManifest, route};
+use hoist_protocol::{ByteRange, DeleteRequest, FileState, Limits, PackManifest, route};
 use js_sys::{Array, Uint8Array};
-use leptos::prelude::{Callable, Callback};
+use leptos::prelude::{Callable, Callback, Set};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -29,7 +29,11 @@ impl Driver {
                     Event::Status { request, result }
                 });
             }
-            Action::Delete { request, body } => self.delete(request, &body),
+            Action::Delete { request, body } => {
+                self.call_json(request, route::DELETE, &body, |request, result| {
+                    Event::Deleted { request, result }
+                });
+            }
             Action::Restore { request, body } => {
                 self.call_json(request, route::RESTORE, &body, |request, result| {
                     Event::Deleted { request, result }
@@ -57,23 +61,24 @@ impl Driver {
         }
     }
 
-    /// Until its answer confirms it, a delete is kept where it outlives the page.
-    fn delete(&self, request: RequestId, body: &DeleteRequest) {
-        let url = self.url(route::DELETE);
-        let json = serde_json::to_string(body).unwrap_or_default();
-        deletes::remember(&url, &json);
-        let payload = Payload::Json(json.clone());
-        let event = move |answer: Option<Answer>| {
-            let result = answer.map_or(Err(Failure::NoAnswer), |answer| {
-                deletes::forget(&url, &json, answer.status, &answer.text);
-                answer.decode()
-            });
-            Event::Deleted { request, result }
+    /// Deletes that nobody has confirmed or refused are kept where they outlive the page.
+    pub(super) fn keep_deletes(&self) {
+        let ids = self.engine.borrow().doomed();
+        if ids.is_empty() && self.deletes.borrow().is_empty() {
+            return;
+        }
+        let now = if ids.is_empty() {
+            String::new()
+        } else {
+            serde_json::to_string(&DeleteRequest { ids }).unwrap_or_default()
         };
-        self.call_untyped(request, route::DELETE, &payload, Box::new(event), false);
+        if *self.deletes.borrow() != now {
+            let before = self.deletes.replace(now.clone());
+            deletes::keep(&self.url(route::DELETE), &before, &now);
+        }
     }
 
-    fn url(&self, path: &str) -> String {
+    pub(super) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.options.endpoint)
     }
 
@@ -269,7 +274,12 @@ impl Driver {
             Notice::Success { receipt, .. } => tell(options.on_success, || receipt.clone()),
             Notice::Skipped { receipt, .. } => tell(options.on_skipped, || receipt.clone()),
             Notice::Error { key, code, words } => {
-                tell(options.on_error, || self.file_error(*key, *code, words));
+                let error = self.file_error(*key, *code, words);
+                if !self.is_failed(*key) {
+                    let said = format!("{}: {words}", error.name);
+                    self.board.problem.set(said);
+                }
+                tell(options.on_error, || error);
             }
             Notice::RestrictionFailed { key, words } => {
                 tell(options.on_restriction_failed, || {
@@ -299,6 +309,12 @@ impl Driver {
             | Notice::Deleted(key) => self.drop_file(*key),
             _ => {}
         }
+    }
+
+    fn is_failed(&self, key: FileKey) -> bool {
+        let engine = self.engine.borrow();
+        let row = engine.snapshot().row(key);
+        row.is_some_and(|row| matches!(row.state, FileState::Failed { .. }))
     }
 
     fn is_image(&self, key: FileKey) -> bool {

@@ -8,10 +8,10 @@ use crate::options::UploaderOptions;
 
 #[wasm_bindgen(module = "/js/deletes.js")]
 extern "C" {
-    /// Keeps what a request wants deleted.
-    pub(crate) fn remember(url: &str, request: &str);
-    /// Lets go of what an answer confirms or refuses.
-    pub(crate) fn forget(url: &str, request: &str, status: u16, answer: &str);
+    /// Keeps `now` instead of `before`, requests to delete or nothing.
+    pub(crate) fn keep(url: &str, before: &str, now: &str);
+    /// What is kept, as one text.
+    pub(crate) fn kept(url: &str) -> String;
     fn tell(url: &str, names: Array, values: Array, credentials: bool);
 }
 

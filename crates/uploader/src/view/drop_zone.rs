@@ -22,6 +22,13 @@ pub(super) fn drop_zone(uploader: Uploader, action: Option<String>) -> AnyView {
         for input in [files.get(), folder.get()].into_iter().flatten() {
             pick::take_input(uploader, &input);
         }
+        // The button that is for pages without JavaScript must not be what Enter presses in a field
+        // of the form around it.
+        let picks = files.get().and_then(|input| input.parent_element());
+        let send = picks.and_then(|label| label.parent_element()?.last_element_child());
+        if let Some(send) = send {
+            let _ = send.set_attribute("type", "button");
+        }
     });
     let on_change = move |event: ev::Event| {
         let input: HtmlInputElement = event_target(&event);
@@ -38,8 +45,9 @@ pub(super) fn drop_zone(uploader: Uploader, action: Option<String>) -> AnyView {
         }
     };
     let unreadable = uploader.unreadable();
+    let said = uploader.board().problem;
     let problem: Text = Signal::derive(move || match unreadable.get() {
-        0 => String::new(),
+        0 => said.get(),
         count => format!(
             "{} could not be read and are not in the list.",
             format::files(u64::from(count))

@@ -256,13 +256,7 @@ fn words(file: &FileView) -> String {
 /// Puts a text on the clipboard, and says so once it is there. Nothing happens where there is none,
 /// as on a page without TLS.
 fn copy(text: &str, is_copied: RwSignal<bool>) {
-    let Some(navigator) = browser::window().map(|window| window.navigator()) else {
-        return;
-    };
-    if browser::property(&navigator, "clipboard").is_none() {
-        return;
-    }
-    let written = navigator.clipboard().write_text(text);
+    let written = browser::copy(text);
     browser::spawn(async move {
         if wasm_bindgen_futures::JsFuture::from(written).await.is_ok() {
             // The row may be gone by now.

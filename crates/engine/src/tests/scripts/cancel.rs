@@ -373,6 +373,56 @@ fn a_delete_that_is_forbidden_leaves_the_file_and_says_so() {
 }
 
 #[test]
+fn a_file_whose_delete_is_on_its_way_is_not_there_already() {
+    check(
+        "add a 1c
+        run
+        delete a
+        lost 2
+        add a 1c
+        wait 5s
+        ok 4
+        lost 3
+        run",
+        expect![[r#"
+            > add a 1c
+              · added a
+            > run
+              create #0 a
+              hash a:0
+              · started a
+              pack #1 a:0
+              · chunk a:0
+              · success a
+              · complete
+            > delete a
+              delete #2 a
+            > lost 2
+            > add a 1c
+              · added a(1)
+            > wait 5s
+              delete #3 a
+              create #4 a
+            > ok 4
+              · retry a(1)
+            > lost 3
+            > run
+              delete #5 a
+              · deleted a(0)
+              create #6 a
+              hash a(1):0
+              · started a(1)
+              pack #7 a(1):0
+              · chunk a(1):0
+              · success a(1)
+              · complete
+            = a(0) 1c/1c deleted
+            = a(1) 1c/1c done as a
+        "#]],
+    );
+}
+
+#[test]
 fn deletes_go_in_batches() {
     check(
         "limit batch 2

@@ -1,0 +1,32 @@
+// What only a browser knows.
+
+/** Sixteen random bytes as hexadecimal digits, from the browser's own source where there is one. */
+export function randomHex() {
+  const bytes = new Uint8Array(16);
+  if (globalThis.crypto?.getRandomValues) crypto.getRandomValues(bytes);
+  else bytes.forEach((_, i) => (bytes[i] = Math.random() * 256));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/** Puts a text on the clipboard; there is none on a page without TLS. */
+export const copy = async (text) => navigator.clipboard.writeText(text);
+
+/** Waits; a wait of 0 lets the page draw and react. */
+export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+
+/** Milliseconds since the epoch by a clock that does not jump when the machine's is set. */
+export const nowMs = () => performance.timeOrigin + performance.now();
+
+/** Whether a user agent is Safari, or any browser on an iPhone: WebKit without Chromium's own name. */
+export const isWebKit = (agent) => /AppleWebKit/.test(agent) && !/Chrome\/|Chromium\/|Android/.test(agent);
+
+/** Whether a host is this machine. */
+export const isLoopback = (host) => /^(localhost|.*\.localhost|\[::1\]|127\.[\d.]+)$/.test(host);
+
+export const isSafari = () => isWebKit(navigator.userAgent);
+
+/** Whether the server of this path or address is this machine: it needs no network. */
+export const isLocal = (endpoint) => endpoint.startsWith('/') && isLoopback(location.hostname);
+
+/** Whether the browser believes to have a network. */
+export const isOnline = () => navigator.onLine;

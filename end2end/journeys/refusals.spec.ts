@@ -1,0 +1,77 @@
+import type { Page } from '@playwright/test';
+import { expectEqualOnDisk } from '../support/expectations.js';
+import { KiB, MiB, writeRandomFile } from '../support/files.js';
+import { expect, test } from '../support/journey.js';
+
+/** Bodies of requests to a path that the page sends from now on. */
+function sent(page: Page, path: string): string[] {
+  const bodies: string[] = [];
+  page.on('request', (request) => {
+    if (request.method() === 'POST' && new URL(request.url()).pathname === path) bodies.push(request.postData() ?? '');
+  });
+  return bodies;
+}
+
+test.describe('a server that takes less than the page knows', () => {
+  test.use({ serverEnv: { HOIST_MAX_FILE_SIZE: '1MiB', HOIST_QUOTA: '1MiB' } });
+
+  test('what it refuses is said in its words, and asked for once', async ({ scratch, server, visit, browser }) => {
+    const context = await browser.newContext();
+    await context.route('**/hoist/limits', async (route) => {
+      const limits = (await (await route.fetch()).json()) as Record<string, unknown>;
+      await route.fulfill({ json: { ...limits, fileSize: 16 * MiB } });
+    });
+    const { page, uploader } = await visit(server.url, { context });
+    await uploader.ready();
+    const asked = sent(page, '/hoist/uploads');
+    const large = writeRandomFile(scratch.path('large.bin'), 3 * MiB, 'large');
+    const small = writeRandomFile(scratch.path('small.bin'), 30 * KiB, 'small');
+    await uploader.pick(large);
+    const row = uploader.row('large.bin');
+    await expect(row).toHaveAttribute('data-state', 'failed');
+    const again = await page.request.post(`${server.url}/hoist/uploads`, { data: JSON.parse(asked[0]!) as object });
+    const { answers } = (await again.json()) as { answers: { answer: string; code: string; message: string }[] };
+    expect(answers).toMatchObject([{ answer: 'refused', code: 'too_large' }]);
+    await expect(row).toContainText(answers[0]!.message);
+    // Another file goes through, which would carry the first along if it were asked for again.
+    await uploader.pick(small);
+    await expect(uploader.row('small.bin')).toHaveAttribute('data-state', 'done');
+    await expect(row).toHaveAttribute('data-state', 'failed');
+    expect(asked.filter((body) => body.includes('large.bin'))).toHaveLength(1);
+    // A full share passes: the row waits, says why, and lets others by.
+    await uploader.pick(writeRandomFile(scratch.path('more.bin'), 1000 * KiB, 'more'));
+    await expect(uploader.row('more.bin')).toHaveAttribute('data-state', 'paused');
+    await expect(uploader.row('more.bin')).toContainText('The server is full');
+    await expectEqualOnDisk(server, [small]);
+    await context.close();
+  });
+});
+
+for (const status of [403, 404, 415]) {
+  test(`a delete that somebody on the way refuses with ${status} is said, and not tried behind the person's back`, async ({ scratch, server, visit, browser }) => {
+    const context = await browser.newContext();
+    const { page, uploader } = await visit(server.url, { context, statuses: [status] });
+    await uploader.ready();
+    const file = writeRandomFile(scratch.path('kept.bin'), 30 * KiB, 'kept');
+    await uploader.pick(file);
+    const row = uploader.row('kept.bin');
+    await expect(row).toHaveAttribute('data-state', 'done');
+    let told = 0;
+    await context.route('**/hoist/uploads/delete', async (route) => {
+      told += 1;
+      await route.fulfill({ status, contentType: 'text/html', body: '<h1>No</h1>' });
+    });
+    await row.getByRole('button', { name: 'Delete kept.bin' }).click();
+    await expect(uploader.root.getByRole('alert')).toContainText('kept.bin');
+    await expect(row).toHaveAttribute('data-state', 'done');
+    expect(told).toBe(1);
+    // Nor when the page is left, nor on the next one.
+    expect(await page.evaluate(() => localStorage.length)).toBe(0);
+    await page.reload();
+    await uploader.ready();
+    await expect(row).toHaveAttribute('data-state', 'done');
+    expect(told).toBe(1);
+    await expectEqualOnDisk(server, [file]);
+    await context.close();
+  });
+}
