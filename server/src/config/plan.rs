@@ -427,8 +427,8 @@ mod tests {
         assert_eq!(
             shown.to_string(),
             "data=/d prefix=/hoist classic=/server.php visitors=shared sign-in=none chunk-size=512KiB pack-size=1MiB \
-             max-file-size=16TiB keep-free=256MiB max-unfinished=10000 keep-unfinished=7d delete-grace=30s body-idle=30s \
-             header-timeout=30s max-connections=1024 min-file-size=2B quota=5GiB max-files=7 types=image/*,.pdf"
+             max-file-size=16TiB keep-free=256MiB max-unfinished=100000 keep-unfinished=7d delete-grace=30s body-idle=30s \
+             header-timeout=30s max-connections=16384 min-file-size=2B quota=5GiB max-files=7 types=image/*,.pdf"
         );
     }
 }
