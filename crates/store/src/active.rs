@@ -11,7 +11,7 @@ use std::{
 use hoist_protocol::{ByteRange, ChunkLayout, ChunkSet, MAX_CHUNKS, Millis, Sender, UploadId};
 use tokio::sync::Notify;
 
-use crate::{StoreError, backend::Incoming};
+use crate::{StoreError, backend::Incoming, piece::BEYOND};
 
 /// The lease of those who write ranges: one for the whole upload.
 pub(crate) const RANGE: u32 = u32::MAX;
@@ -257,6 +257,19 @@ impl Inner {
     /// Whether bytes up to `end` can be part of it, as far as the size is known.
     pub(crate) fn takes(&self, end: u64) -> bool {
         self.size.is_none_or(|size| end <= size)
+    }
+
+    /// From here on the chunk that ends at `end` is there.
+    ///
+    /// # Errors
+    ///
+    /// [`BEYOND`] if the size has become known meanwhile, and it is behind the end.
+    pub(crate) fn acknowledge(&mut self, index: u32, end: u64) -> Result<(), StoreError> {
+        if !self.takes(end) {
+            return Err(BEYOND);
+        }
+        self.set.insert(index);
+        Ok(())
     }
 
     /// Fixes the size. Chunks beyond it that came in the meantime are forgotten.

@@ -4,6 +4,8 @@ use std::{fmt::Debug, io, sync::Arc};
 
 use hoist_protocol::UploadId;
 
+use crate::disk::DiskFile;
+
 /// Where bytes lie. All calls are synchronous; the store runs them on threads of their own if
 /// [`Backend::blocks`] says so.
 pub(crate) trait Backend: Debug + Send + Sync {
@@ -13,26 +15,45 @@ pub(crate) trait Backend: Debug + Send + Sync {
     fn begin(&self, id: UploadId) -> io::Result<Arc<dyn Incoming>>;
     /// Opens the bytes of an unfinished upload; `None` if none has come yet.
     fn incoming(&self, id: UploadId) -> io::Result<Option<Arc<dyn Incoming>>>;
-    /// Gives whole bytes their place among the files; `false` if something lies there. Sets the
-    /// time if it is known. Folders on the way are made; one of them may be taken by a file.
+    /// Makes the folders above a place; one of them may be taken by a file. What is to be made durable
+    /// before anything is put there: a file whose folder is lost cannot be reached.
+    fn prepare(&self, place: &str) -> io::Result<Vec<Unsynced>>;
+    /// Gives whole bytes their place among the files, which was prepared; `false` if something lies
+    /// there. Sets the time if it is known.
     fn publish(&self, id: UploadId, place: &str, last_modified: Option<i64>) -> io::Result<bool>;
-    /// Makes an empty folder; it is fine if it is there. `false` if a file is.
+    /// Makes an empty folder in a place that was prepared; it is fine if it is there. `false` if a file
+    /// is.
     fn make_folder(&self, place: &str) -> io::Result<bool>;
     /// Removes what belongs to an upload and is no file yet: `all` of it, or what proves it.
     fn clear(&self, id: UploadId, all: bool) -> io::Result<()>;
     /// Opens a file; `None` if there is none, or something else lies there, such as a folder.
     fn open(&self, place: &str) -> io::Result<Option<Arc<dyn Stored>>>;
-    /// Lets a file lie at a second place, too; `false` if something lies there. Where a file can have
+    /// Lets a file lie at a second place, too, which was prepared; `false` if something lies there. Where a file can have
     /// one place only, it moves.
     fn link(&self, from: &str, to: &str) -> io::Result<bool>;
     /// Removes a file or an empty folder; it is fine if it is not there or not empty.
     fn remove(&self, place: &str) -> io::Result<()>;
     /// The uploads that have bytes or something that proves them, and are no files.
     fn list(&self) -> io::Result<Vec<UploadId>>;
+    /// What is to be made durable so that a file, or that there is none, at this place is.
+    fn names_at(&self, place: &str) -> Vec<Unsynced>;
+    /// Makes all of these durable; one failure says nothing of the others.
+    fn make_durable(&self, what: &[Unsynced]) -> io::Result<()>;
     /// Makes everything durable, at a clean end.
     fn sync(&self) -> io::Result<()>;
+    /// Whether two places are one file.
+    fn is_same(&self, one: &str, other: &str) -> io::Result<bool>;
     /// Bytes that are free.
     fn free(&self) -> io::Result<u64>;
+}
+
+/// Something that was written and does not survive the death of the machine yet.
+#[derive(Clone, Debug)]
+pub(crate) enum Unsynced {
+    /// The bytes of the file at this path.
+    File(String, Arc<dyn DiskFile>),
+    /// The names in the folder at this path.
+    Folder(String),
 }
 
 /// The bytes of an unfinished upload, and what is known of them.
@@ -56,6 +77,8 @@ pub(crate) trait Incoming: Debug + Send + Sync {
     fn add_range(&self, start: u64, end: u64) -> io::Result<()>;
     /// The recorded ranges, as they were recorded.
     fn ranges(&self) -> io::Result<Vec<(u64, u64)>>;
+    /// What is to be made durable so that all that was written here is.
+    fn unsynced(&self) -> Vec<Unsynced>;
 }
 
 /// A file, open for reading.

@@ -6,6 +6,8 @@ use bytes::{Bytes, BytesMut};
 use hoist_protocol::{ByteRange, Checksum, ChunkHasher, ChunkLayout, Millis, PackChunk, Receipt};
 use tokio::task::JoinHandle;
 
+#[cfg(test)]
+use crate::planted::Planted;
 use crate::{
     StoreError,
     active::{Active, Grant},
@@ -229,6 +231,9 @@ impl ChunkWriter {
             } => {
                 let mut hasher = work.wait().await?;
                 let busy = grant.begin(now)?;
+                #[cfg(test)]
+                let busy =
+                    (self.shared.config.planted != Some(Planted::WriteAfterLease)).then_some(busy);
                 let ahead = room_ahead(active, offset + piece.len() as u64);
                 let (incoming, there) = (Arc::clone(incoming), Arc::clone(there));
                 *work = Work::Running(self.shared.start(move || {
@@ -279,7 +284,7 @@ impl ChunkWriter {
     ///
     /// # Durability
     ///
-    /// On return the chunk survives the death of the process, not yet that of the machine.
+    /// On return the chunk survives what [`crate::StoreConfig::durability`] says.
     pub async fn finish(self, now: Millis) -> Result<ChunkAnswer, StoreError> {
         if self.left > 0 {
             return Err(StoreError::InvalidChunk(
@@ -313,13 +318,17 @@ impl ChunkWriter {
                 let busy = grant.begin(now)?;
                 let piece = self.buffer.split().freeze();
                 let (start, target) = (self.start, Arc::clone(&active));
+                let (index, end) = (chunk.index, start + chunk.length);
+                let bytes = Arc::clone(&incoming);
                 let is_recorded = self.shared.run("writing a chunk", move || {
-                    let incoming = &*incoming;
                     record(
-                        &target, busy, incoming, &chunk, hasher, start, &piece, &there,
+                        &target, busy, &*bytes, &chunk, hasher, start, &piece, &there,
                     )
                 });
-                is_recorded.await.map_err(conflict)??;
+                let busy = is_recorded.await.map_err(conflict)??;
+                self.shared.keep(&incoming, index).await?;
+                active.lock().acknowledge(index, end)?;
+                drop(busy);
                 drop(grant);
                 self.shared.touch(&active, now).await?;
                 let receipt = self.shared.publish_if_whole(&active, now).await?;
@@ -375,6 +384,32 @@ impl ChunkWriter {
 }
 
 impl Shared {
+    /// Makes a recorded chunk durable; if that fails it is not there any more.
+    async fn keep(&self, incoming: &Arc<dyn Incoming>, index: u32) -> Result<(), StoreError> {
+        #[cfg(test)]
+        if matches!(
+            self.config.planted,
+            Some(Planted::AcknowledgeBeforeSync | Planted::RenameBeforeSync)
+        ) {
+            return Ok(());
+        }
+        let Err(error) = self.make_durable(incoming.unsynced()).await else {
+            return Ok(());
+        };
+        // Its bytes may be lost although they can still be read: they must come again.
+        let incoming = Arc::clone(incoming);
+        let taken_back = self.run("taking a checksum back", move || {
+            incoming.write_sum(index, &[0; 32])
+        });
+        if let Err(error) = taken_back.await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "a chunk that could not be synced is still recorded"
+            );
+        }
+        Err(error)
+    }
+
     /// The answer for bytes that had come before; their chunk may still tell where the file ends.
     async fn known(
         self: &Arc<Self>,

@@ -148,6 +148,7 @@ impl Shared {
                 hash: None,
                 path_key: layout::key(&stored_as),
                 stored_as,
+                epoch: self.epoch,
             },
         })
     }
@@ -271,6 +272,9 @@ impl Shared {
             row.size,
         );
         let kind = row.kind;
+        if kind == Kind::Directory {
+            self.prepare(&place).await?;
+        }
         self.run("looking for a file", move || match kind {
             Kind::Directory => backend.make_folder(&place),
             Kind::File => match backend.open(&place)? {

@@ -322,8 +322,11 @@ impl Shared {
             Arc::clone(&self.backend),
             layout::place(&row.owner, &row.stored_as),
         );
+        let names = backend.names_at(&place);
         self.run("removing a file", move || backend.remove(&place))
             .await?;
+        // Else it could come back, and no row would know it.
+        self.make_durable(names).await?;
         self.catalog.apply(Command::Remove { id }).await?;
         Ok(true)
     }
@@ -351,6 +354,8 @@ impl Shared {
             if is_file && !self.link(&row, &row.stored_as, &stored_as).await? {
                 continue;
             }
+            let place = layout::place(&row.owner, &stored_as);
+            self.make_durable(self.backend.names_at(&place)).await?;
             let command = Command::Move {
                 id: row.id,
                 name: name.to_owned(),
@@ -363,7 +368,7 @@ impl Shared {
                     self.link(&row, &row.stored_as, &stored_as).await?;
                 }
                 if !is_same {
-                    self.unlink(&row, &row.stored_as).await?;
+                    self.drop_name(&row).await?;
                 }
                 row.name = name.to_owned();
                 row.stored_as = stored_as;
@@ -400,6 +405,7 @@ impl Shared {
             layout::place(&row.owner, to),
             row.kind,
         );
+        self.prepare(&to).await?;
         self.run("giving a file its new name", move || match kind {
             Kind::File => backend.link(&from, &to),
             Kind::Directory => backend.make_folder(&to),
@@ -407,39 +413,12 @@ impl Shared {
         .await
     }
 
-    async fn unlink(&self, row: &Row, stored_as: &str) -> Result<(), StoreError> {
+    pub(crate) async fn unlink(&self, row: &Row, stored_as: &str) -> Result<(), StoreError> {
         let (backend, place) = (
             Arc::clone(&self.backend),
             layout::place(&row.owner, stored_as),
         );
         self.run("taking a file's name away", move || backend.remove(&place))
             .await
-    }
-
-    /// Removes bytes that no row knows: what a process left that died between the two.
-    pub(crate) async fn remove_orphans(&self) -> Result<u64, StoreError> {
-        let backend = Arc::clone(&self.backend);
-        let ids = self.run("listing uploads", move || backend.list()).await?;
-        let mut removed = 0;
-        for ids in ids.chunks(SWEEP as usize) {
-            let known = self.catalog.get(ids.to_vec()).await?;
-            let known: std::collections::HashMap<_, _> =
-                known.into_iter().map(|row| (row.id, row.state)).collect();
-            for id in ids.iter().copied() {
-                let all = match known.get(&id) {
-                    None => true,
-                    // Published, but the process died before it cleared up.
-                    Some(RowState::Finished | RowState::Hidden) => false,
-                    Some(RowState::Unfinished | RowState::Publishing) => continue,
-                };
-                let backend = Arc::clone(&self.backend);
-                self.run("removing what belongs to no upload", move || {
-                    backend.clear(id, all)
-                })
-                .await?;
-                removed += 1;
-            }
-        }
-        Ok(removed)
     }
 }

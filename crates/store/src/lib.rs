@@ -12,8 +12,13 @@
 //!
 //! # Durability
 //!
-//! *process*: what was acknowledged survives the death of the process, at any moment, because it
-//! is in the operating system's hands. It is not yet synced against the death of the machine.
+//! [`Durability::Power`]: what was acknowledged survives the death of the machine, because the bytes,
+//! their checksum and their names were synced before, and the catalog with each change. Syncs are
+//! shared by all who wait. [`Durability::Process`]: what was acknowledged survives the death of the
+//! process, because it is in the operating system's hands.
+//!
+//! After the machine has died (no clean end, and another boot) each unfinished upload is checked
+//! against its checksums when it is first asked for; what is not there is asked for again.
 //!
 //! # Examples
 //!
@@ -46,10 +51,12 @@
 mod active;
 mod backend;
 mod catalog;
+mod check;
 mod chunk;
 mod create;
 mod delete;
 mod disk;
+mod durable;
 mod error;
 mod find;
 mod memory;
@@ -57,9 +64,12 @@ mod numbers;
 mod owner;
 mod part;
 mod piece;
+#[cfg(test)]
+mod planted;
 mod publish;
 mod range;
 mod read;
+mod recover;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -74,6 +84,7 @@ use std::{
 use hoist_protocol::{Limits, Millis, Receipt, UploadId};
 
 pub use chunk::{ChunkAnswer, ChunkWriter};
+pub use durable::Durability;
 pub use error::StoreError;
 pub use owner::{Owner, Party};
 pub use part::PartWriter;
@@ -108,6 +119,10 @@ pub struct StoreConfig {
     pub lease_idle_ms: u64,
     /// How much of the disk always stays free. Default 256 MiB.
     pub keep_free: u64,
+    /// What an acknowledgement is worth. Default [`Durability::Power`].
+    pub durability: Durability,
+    #[cfg(test)]
+    pub(crate) planted: Option<planted::Planted>,
 }
 
 impl Default for StoreConfig {
@@ -121,6 +136,9 @@ impl Default for StoreConfig {
             reservation_ttl_ms: 3_600_000,
             lease_idle_ms: 10_000,
             keep_free: 256 << 20,
+            durability: Durability::default(),
+            #[cfg(test)]
+            planted: None,
         }
     }
 }
@@ -203,8 +221,9 @@ impl Store {
     pub async fn open(folder: &Path, config: StoreConfig, now: Millis) -> Result<Self, StoreError> {
         let lock = lock_folder(folder)?;
         let disk = Arc::new(RealDisk::open(folder).map_err(io_error("opening the data folder"))?);
-        let catalog = SqliteCatalog::open(&folder.join(CATALOG)).await?;
-        Self::open_on(Box::new(catalog), disk, Some(lock), config, now).await
+        let catalog = SqliteCatalog::open(&folder.join(CATALOG), config.durability).await?;
+        let boot = check::boot();
+        Self::open_on(Box::new(catalog), disk, Some(lock), config, boot, now).await
     }
 
     async fn open_on(
@@ -212,12 +231,15 @@ impl Store {
         disk: Arc<dyn disk::Disk>,
         lock: Option<std::fs::File>,
         config: StoreConfig,
+        boot: String,
         now: Millis,
     ) -> Result<Self, StoreError> {
-        let shared = Shared::new(catalog, Arc::new(DiskBackend::new(disk)), config, lock);
+        let mut shared = Shared::new(catalog, Arc::new(DiskBackend::new(disk)), config, lock);
+        shared.begin_work(boot).await?;
         let store = Self {
             shared: Arc::new(shared),
         };
+        store.shared.drop_old_names().await?;
         store.shared.recover(now).await?;
         let orphans = store.shared.remove_orphans().await?;
         if orphans > 0 {

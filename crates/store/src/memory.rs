@@ -8,7 +8,7 @@ use std::{
 
 use hoist_protocol::UploadId;
 
-use crate::backend::{Backend, Incoming, Stored};
+use crate::backend::{Backend, Incoming, Stored, Unsynced};
 
 #[derive(Debug, Default)]
 pub(crate) struct MemoryBackend {
@@ -98,6 +98,10 @@ impl Incoming for Bytes {
     fn ranges(&self) -> io::Result<Vec<(u64, u64)>> {
         Ok(lock(&self.ranges).clone())
     }
+
+    fn unsynced(&self) -> Vec<Unsynced> {
+        Vec::new()
+    }
 }
 
 impl Stored for Bytes {
@@ -145,9 +149,13 @@ impl Backend for MemoryBackend {
             .map(|bytes| Arc::clone(bytes) as Arc<dyn Incoming>))
     }
 
+    fn prepare(&self, place: &str) -> io::Result<Vec<Unsynced>> {
+        lock(&self.all).make_parents(place)?;
+        Ok(Vec::new())
+    }
+
     fn publish(&self, id: UploadId, place: &str, _last_modified: Option<i64>) -> io::Result<bool> {
         let mut all = lock(&self.all);
-        all.make_parents(place)?;
         if all.is_taken(place) {
             return Ok(false);
         }
@@ -158,7 +166,6 @@ impl Backend for MemoryBackend {
 
     fn make_folder(&self, place: &str) -> io::Result<bool> {
         let mut all = lock(&self.all);
-        all.make_parents(place)?;
         Ok(!all.files.contains_key(place) && {
             all.folders.insert(place.to_owned());
             true
@@ -181,7 +188,6 @@ impl Backend for MemoryBackend {
 
     fn link(&self, from: &str, to: &str) -> io::Result<bool> {
         let mut all = lock(&self.all);
-        all.make_parents(to)?;
         if all.is_taken(to) {
             return Ok(false);
         }
@@ -211,8 +217,21 @@ impl Backend for MemoryBackend {
         Ok(lock(&self.all).incoming.keys().copied().collect())
     }
 
+    fn names_at(&self, _place: &str) -> Vec<Unsynced> {
+        Vec::new()
+    }
+
+    fn make_durable(&self, _what: &[Unsynced]) -> io::Result<()> {
+        Ok(())
+    }
+
     fn sync(&self) -> io::Result<()> {
         Ok(())
+    }
+
+    fn is_same(&self, one: &str, other: &str) -> io::Result<bool> {
+        // A file has one name here.
+        Ok(one == other)
     }
 
     fn free(&self) -> io::Result<u64> {

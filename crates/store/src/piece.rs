@@ -15,6 +15,9 @@ const ALLOCATE_FROM: u64 = 64 << 20;
 /// … in steps of this many bytes.
 const ALLOCATE_STEP: u64 = 64 << 20;
 
+/// Said of a chunk behind the end that another has told.
+pub(crate) const BEYOND: StoreError = StoreError::Invalid("the file ends before this chunk");
+
 /// Bytes that come as part of a chunk differ from those that came as a range.
 #[derive(Debug, thiserror::Error)]
 #[error("these bytes have come before, and were others")]
@@ -77,7 +80,7 @@ pub(crate) fn record(
     start: u64,
     piece: &[u8],
     there: &[ByteRange],
-) -> io::Result<Result<(), StoreError>> {
+) -> io::Result<Result<Busy, StoreError>> {
     if !piece.is_empty() {
         hasher.update(piece).map_err(io::Error::other)?;
         // Hashed first: a damaged small chunk never touches the disk.
@@ -99,21 +102,13 @@ pub(crate) fn record(
         return Ok(Err(error));
     }
     let end = start + chunk.length;
-    let beyond = StoreError::Invalid("the file ends before this chunk");
     // The end may have become known while the bytes came.
     if !active.lock().takes(end) {
-        return Ok(Err(beyond));
+        return Ok(Err(BEYOND));
     }
-    // From here on it is acknowledged, whatever becomes of the answer.
+    // From here on it is there for the next start, whatever becomes of the answer.
     incoming.write_sum(chunk.index, found.as_bytes())?;
-    let mut inner = active.lock();
-    if !inner.takes(end) {
-        return Ok(Err(beyond));
-    }
-    inner.set.insert(chunk.index);
-    drop(inner);
-    drop(busy);
-    Ok(Ok(()))
+    Ok(Ok(busy))
 }
 
 pub(crate) fn expect(chunk: &PackChunk, found: Checksum) -> Result<(), StoreError> {

@@ -92,6 +92,11 @@ impl Shared {
             }
             RowState::Hidden => return Err(StoreError::NotFound),
         };
+        // The bytes were durable before they were acknowledged; now their name is, before the catalog
+        // says that it is a file.
+        let place = layout::place(&row.owner, &row.stored_as);
+        let names = self.backend.names_at(&place);
+        self.make_durable(names).await?;
         if let Outcome::NotDone = self
             .catalog
             .apply(Command::Finish {
@@ -136,16 +141,24 @@ impl Shared {
                 .layout()
                 .ok_or(StoreError::Invalid("the size of the upload is not known"))?;
             let (backend, id) = (Arc::clone(&self.backend), row.id);
-            let hash = self.run("hashing an upload", move || {
+            let hashed = self.run("hashing an upload", move || {
                 let incoming = if layout.file_size() == 0 {
                     backend.begin(id)?
                 } else {
                     incoming(&*backend, id)?
                 };
+                let is_too_long = incoming.len()? > layout.file_size();
+                if is_too_long {
+                    incoming.truncate(layout.file_size())?;
+                }
                 let is_alone = layout.count() == 1 && layout.file_size() == layout.chunk_size();
-                hash(&*incoming, layout, was_sizeless && is_alone)
+                let hash = hash(&*incoming, layout, was_sizeless && is_alone)?;
+                let is_changed = is_too_long || layout.file_size() == 0;
+                Ok((hash, is_changed.then(|| incoming.unsynced())))
             });
-            row.hash = Some(hash.await?);
+            let (hash, unsynced) = hashed.await?;
+            self.make_durable(unsynced.unwrap_or_default()).await?;
+            row.hash = Some(hash);
         }
         let path = RelativePath::new(&row.folder, &row.name)?;
         let mut numbers = Numbers::new(&row.owner, row.id, layout::spelled(&path));
@@ -196,6 +209,7 @@ impl Shared {
             row.last_modified,
         );
         let place = layout::place(&row.owner, &row.stored_as);
+        self.prepare(&place).await?;
         self.run("publishing a file", move || match kind {
             Kind::File => backend.publish(id, &place, time),
             Kind::Directory => backend.make_folder(&place),
@@ -234,13 +248,24 @@ impl Shared {
     async fn go_on(&self, active: &Active, row: Row) -> Result<Row, StoreError> {
         if row.kind == Kind::File {
             let (backend, id) = (Arc::clone(&self.backend), row.id);
-            let is_incoming = self
+            let place = layout::place(&row.owner, &row.stored_as);
+            let (is_incoming, is_there) = self
                 .run("looking for an upload", move || {
-                    Ok(backend.incoming(id)?.is_some())
+                    let stored = backend.open(&place)?;
+                    let length = stored.map(|stored| stored.len()).transpose()?;
+                    Ok((backend.incoming(id)?.is_some(), length == row.size))
                 })
                 .await?;
-            if !is_incoming {
+            if !is_incoming && is_there {
                 return Ok(row);
+            }
+            if !is_incoming {
+                // The machine died, and nobody had promised that it would not matter; or somebody
+                // removed it by hand.
+                self.catalog.apply(Command::Unclaim { id }).await?;
+                self.forget(id);
+                tracing::warn!(%id, "the bytes of an upload are gone; they are asked for again");
+                return Err(StoreError::Unavailable);
             }
         }
         let renamed = self.rename(&row).await;
@@ -257,8 +282,12 @@ impl Shared {
     pub(crate) async fn recover(self: &Arc<Self>, now: Millis) -> Result<(), StoreError> {
         for row in self.catalog.publishing().await? {
             let id = row.id;
-            // As if its owner asked, who publishes what was claimed.
-            if let Err(error) = self.ask_once(now, id, &row.owner).await {
+            // As if its owner asked, who publishes what was claimed; after a check, if it needs one.
+            let mut asked = self.ask_once(now, id, &row.owner).await;
+            if let Ok(None) = asked {
+                asked = self.ask_once(now, id, &row.owner).await;
+            }
+            if let Err(error) = asked {
                 tracing::warn!(%id, error = &error as &dyn std::error::Error, "an upload could not be published yet");
             }
         }
@@ -274,16 +303,16 @@ fn incoming(backend: &dyn Backend, id: hoist_protocol::UploadId) -> io::Result<A
 
 /// The hash of whole bytes: merged from the checksums of the chunks; those that are missing (or
 /// all, if told so) are taken from the bytes.
-fn hash(incoming: &dyn Incoming, layout: ChunkLayout, from_bytes: bool) -> io::Result<Checksum> {
-    let length = incoming.len()?;
-    if length < layout.file_size() {
+pub(crate) fn hash(
+    incoming: &dyn Incoming,
+    layout: ChunkLayout,
+    from_bytes: bool,
+) -> io::Result<Checksum> {
+    if incoming.len()? < layout.file_size() {
         return Err(io::Error::new(
             io::ErrorKind::UnexpectedEof,
             "bytes that were acknowledged are not there",
         ));
-    }
-    if length > layout.file_size() {
-        incoming.truncate(layout.file_size())?;
     }
     let mut failed = None;
     let mut sums = vec![0; 64 << 10];

@@ -253,18 +253,23 @@ impl RangeWriter {
             Arc::clone(&self.active),
         );
         let (start, end) = (self.start, self.end);
-        self.shared
-            .run("recording a range", move || {
-                let _busy = busy;
-                if start < end {
-                    incoming.add_range(start, end)?;
-                    let mut inner = active.lock();
-                    inner.ranges.push(ByteRange::new(start, end));
-                    inner.ranges = merge(std::mem::take(&mut inner.ranges));
-                }
-                Ok(())
-            })
-            .await?;
+        if start < end {
+            // A range has no checksum that would tell later whether its bytes are there: it is
+            // recorded only when they are.
+            self.shared.make_durable(incoming.unsynced()).await?;
+            let bytes = Arc::clone(&incoming);
+            let busy = self.shared.run("recording a range", move || {
+                bytes.add_range(start, end)?;
+                Ok(busy)
+            });
+            let busy = busy.await?;
+            self.shared.make_durable(incoming.unsynced()).await?;
+            let mut inner = active.lock();
+            inner.ranges.push(ByteRange::new(start, end));
+            inner.ranges = merge(std::mem::take(&mut inner.ranges));
+            drop(inner);
+            drop(busy);
+        }
         drop(self.grant);
         self.shared.touch(&self.active, now).await?;
         Ok(ChunkAnswer {

@@ -190,7 +190,13 @@ impl Store {
         for row in rows.into_iter().take(limit as usize) {
             let next = write_after(&row);
             let id = row.id;
-            match self.shared.ask_once(now, id, &party.owner).await {
+            let asked = if self.shared.is_suspect(&row) {
+                // Not checked for a list: that could take minutes.
+                Err(StoreError::Unavailable)
+            } else {
+                self.shared.ask_once(now, id, &party.owner).await
+            };
+            match asked {
                 Ok(Some(Asked::Finished(row))) => page.uploads.push(UploadStatus::Finished {
                     receipt: row.receipt(),
                 }),
@@ -202,7 +208,7 @@ impl Store {
                 Ok(None) | Err(StoreError::NotFound | StoreError::Expired) => {}
                 // It is counted, so it is listed: as one that waits, as far as we know it.
                 Err(error) => {
-                    tracing::warn!(%id, error = &error as &dyn std::error::Error, "an upload could not be published yet");
+                    tracing::warn!(%id, error = &error as &dyn std::error::Error, "an upload could not be looked at yet");
                     let active = self
                         .shared
                         .remembered(id)

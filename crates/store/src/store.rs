@@ -20,6 +20,7 @@ use crate::{
     active::{Active, Busy, merge},
     backend::{Backend, Incoming},
     catalog::{Catalog, Command, Left, Outcome, Room, Row, RowState},
+    durable::Syncer,
 };
 
 /// Uploads kept in memory at most while nobody works on them.
@@ -36,6 +37,9 @@ pub(crate) struct Shared {
     pub(crate) catalog: Box<dyn Catalog>,
     pub(crate) backend: Arc<dyn Backend>,
     pub(crate) config: StoreConfig,
+    pub(crate) syncer: Syncer,
+    /// How often the machine has died under this folder.
+    pub(crate) epoch: u64,
     pub(crate) changes: tokio::sync::broadcast::Sender<Change>,
     /// The lock of the folder, held as long as the store lives.
     pub(crate) _lock: Option<std::fs::File>,
@@ -77,6 +81,8 @@ impl Shared {
             catalog,
             backend,
             config,
+            syncer: Syncer::default(),
+            epoch: 0,
             changes: tokio::sync::broadcast::channel(1024).0,
             _lock: lock,
             active: Mutex::default(),
@@ -142,9 +148,10 @@ impl Shared {
         for active in active {
             active.end().await;
         }
-        self.catalog.close().await?;
         let backend = Arc::clone(&self.backend);
-        self.run("syncing the disk", move || backend.sync()).await
+        self.run("syncing the disk", move || backend.sync()).await?;
+        self.catalog.apply(Command::Stop).await?;
+        self.catalog.close().await
     }
 
     /// Whether an upload is in work now.
@@ -303,6 +310,11 @@ impl Shared {
             RowState::Hidden => return Err(StoreError::NotFound),
             RowState::Unfinished if row.expires <= now.0 => return Err(StoreError::Expired),
             RowState::Unfinished | RowState::Publishing => {}
+        }
+        if self.is_suspect(&row) {
+            drop(loading);
+            self.check(id).await?;
+            return Ok(None);
         }
         let active = match remembered {
             Some(active) => active,
@@ -483,7 +495,7 @@ impl Shared {
 }
 
 /// Which chunks have a checksum, read in pieces.
-fn read_set(incoming: &dyn Incoming) -> io::Result<ChunkSet> {
+pub(crate) fn read_set(incoming: &dyn Incoming) -> io::Result<ChunkSet> {
     let mut set = ChunkSet::new();
     let mut buffer = vec![0; 64 << 10];
     let mut index = 0;

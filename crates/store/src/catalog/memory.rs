@@ -8,22 +8,29 @@ use std::{
 use hoist_protocol::{ListCounts, UploadId};
 
 use super::{
-    After, Answer, Catalog, Command, Creation, Found, Left, Outcome, Room, Row, RowState, Usage,
+    After, Answer, Catalog, Command, Creation, Found, Left, Mark, Outcome, Room, Row, RowState,
+    Usage,
 };
 use crate::Owner;
 
 #[derive(Debug, Default)]
 pub(crate) struct MemoryCatalog {
     rows: Mutex<BTreeMap<UploadId, Row>>,
+    old_names: Mutex<Vec<(UploadId, String)>>,
+    mark: Mutex<Mark>,
     #[cfg(test)]
     transactions: std::sync::atomic::AtomicU64,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 type Rows<'a> = MutexGuard<'a, BTreeMap<UploadId, Row>>;
 
 impl MemoryCatalog {
     fn rows(&self) -> Rows<'_> {
-        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.rows)
     }
 
     fn now<T: Send + 'static>(answer: T) -> Answer<'static, T> {
@@ -255,12 +262,32 @@ impl Catalog for MemoryCatalog {
                 if has_moved || is_taken(&rows, id, &path_key) {
                     Outcome::NotDone
                 } else {
+                    if from != stored_as {
+                        lock(&self.old_names).push((id, from));
+                    }
                     change(&mut rows, id, &[RowState::Finished], &mut |row| {
                         row.name.clone_from(&name);
                         row.stored_as.clone_from(&stored_as);
                         row.path_key.clone_from(&path_key);
                     })
                 }
+            }
+            Command::NameDropped { id, stored_as } => {
+                lock(&self.old_names).retain(|old| *old != (id, stored_as.clone()));
+                Outcome::Done
+            }
+            Command::Checked { id, epoch } => {
+                let states = [RowState::Unfinished, RowState::Publishing];
+                change(&mut rows, id, &states, &mut |row| row.epoch = epoch)
+            }
+            Command::Start { boot, epoch } => {
+                let boot = Some(boot);
+                *lock(&self.mark) = Mark { boot, epoch };
+                Outcome::Done
+            }
+            Command::Stop => {
+                lock(&self.mark).boot = None;
+                Outcome::Done
             }
             Command::Lost { id, from } => {
                 let is_it = |row: &Row| row.state == RowState::Finished && row.stored_as == from;
@@ -362,6 +389,14 @@ impl Catalog for MemoryCatalog {
                 .cloned()
                 .collect(),
         )
+    }
+
+    fn old_names(&self) -> Answer<'_, Vec<(UploadId, String)>> {
+        Self::now(lock(&self.old_names).clone())
+    }
+
+    fn mark(&self) -> Answer<'_, Mark> {
+        Self::now(lock(&self.mark).clone())
     }
 
     fn close(&self) -> Answer<'_, ()> {

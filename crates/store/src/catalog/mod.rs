@@ -64,7 +64,8 @@ pub(crate) enum Command {
     Unhide { id: UploadId, now: u64 },
     /// Begins to remove a hidden file whose time is over: from here on nobody takes it back.
     Doom { id: UploadId, now: u64 },
-    /// Gives a finished file that lies at `from` another place.
+    /// Gives a finished file that lies at `from` another place, and keeps the old one in mind until
+    /// [`Command::NameDropped`].
     Move {
         id: UploadId,
         name: String,
@@ -72,6 +73,14 @@ pub(crate) enum Command {
         stored_as: String,
         path_key: String,
     },
+    /// The old name of a renamed file is gone.
+    NameDropped { id: UploadId, stored_as: String },
+    /// What is there of an unfinished upload was checked after the machine had died.
+    Checked { id: UploadId, epoch: u64 },
+    /// A process begins to work here, in this boot of the machine …
+    Start { boot: String, epoch: u64 },
+    /// … and has ended well.
+    Stop,
     /// Forgets a finished file that is not at `from` any more, if that is still its place.
     Lost { id: UploadId, from: String },
     /// Forgets an upload or file.
@@ -154,11 +163,24 @@ pub(crate) trait Catalog: Send + Sync + std::fmt::Debug {
     fn taken(&self, owner: Owner, but: UploadId, keys: Vec<String>) -> Answer<'_, Vec<String>>;
     /// Rows that were being published when the process ended.
     fn publishing(&self) -> Answer<'_, Vec<Row>>;
+    /// Names of renamed files that were not dropped when the process ended.
+    fn old_names(&self) -> Answer<'_, Vec<(UploadId, String)>>;
+    /// What the last process left.
+    fn mark(&self) -> Answer<'_, Mark>;
     /// How many transactions there were, for tests.
     #[cfg(test)]
     fn transactions(&self) -> u64;
     /// Ends all work.
     fn close(&self) -> Answer<'_, ()>;
+}
+
+/// How the last process ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Mark {
+    /// The boot of the machine in which it ran, if it has not ended well.
+    pub(crate) boot: Option<String>,
+    /// How often the machine has died under one; see [`Row::epoch`].
+    pub(crate) epoch: u64,
 }
 
 /// Bytes in use, and how many unfinished uploads there are.

@@ -52,6 +52,9 @@ pub(crate) struct Row {
     pub(crate) stored_as: String,
     /// The wanted place before it is claimed, the claimed one after: case-folded and NFC.
     pub(crate) path_key: String,
+    /// [`super::Mark::epoch`] when it was created, or checked for the last time: with a lower one what is
+    /// there of it may be less than its checksums say.
+    pub(crate) epoch: u64,
 }
 
 impl Row {

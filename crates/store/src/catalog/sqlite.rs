@@ -15,12 +15,12 @@ use sqlx::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-use super::{After, Answer, Catalog, Command, Outcome, Row, Usage};
-use crate::{Owner, StoreError, store::io_error};
+use super::{After, Answer, Catalog, Command, Mark, Outcome, Row, Usage};
+use crate::{Durability, Owner, StoreError, store::io_error};
 use hoist_protocol::{ListCounts, UploadId};
 
 /// The version of the tables; a folder with a higher one is refused.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 /// Commands that may wait for the writer.
 const QUEUE: usize = 4096;
 /// Commands of one transaction.
@@ -45,7 +45,8 @@ CREATE TABLE IF NOT EXISTS uploads (
     finished INTEGER NOT NULL,
     hash BLOB,
     stored_as TEXT NOT NULL,
-    path_key TEXT NOT NULL
+    path_key TEXT NOT NULL,
+    epoch INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS uploads_identity ON uploads (owner, name, size, last_modified);
 CREATE INDEX IF NOT EXISTS uploads_unfinished ON uploads (owner, created DESC, id) WHERE state < 2;
@@ -59,7 +60,12 @@ CREATE TABLE IF NOT EXISTS totals (
     finished_bytes INTEGER NOT NULL,
     hidden_bytes INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS old_names (id BLOB NOT NULL, stored_as TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS mark (one INTEGER PRIMARY KEY CHECK (one = 1), boot TEXT, epoch INTEGER NOT NULL);
 ";
+
+/// What version 1 had not.
+const FROM_1: &str = "ALTER TABLE uploads ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0";
 
 /// Totals per owner, kept by triggers so that no list ever counts a million rows.
 const TRIGGERS: &str = "
@@ -110,12 +116,13 @@ pub(super) fn failed(doing: &'static str) -> impl FnOnce(sqlx::Error) -> StoreEr
 }
 
 impl SqliteCatalog {
-    /// Opens the catalog at `file`, making it if there is none.
+    /// Opens the catalog at `file`, making it if there is none. What [`Catalog::apply`] has said to be
+    /// done survives what `durability` says.
     ///
     /// # Errors
     ///
     /// [`StoreError::NewerSchema`] if a newer program wrote it, [`StoreError::Catalog`] otherwise.
-    pub(crate) async fn open(file: &Path) -> Result<Self, StoreError> {
+    pub(crate) async fn open(file: &Path, durability: Durability) -> Result<Self, StoreError> {
         // Made here if it is not there, for its mode, which SQLite gives to the files beside it, too.
         std::fs::File::options()
             .create(true)
@@ -127,8 +134,12 @@ impl SqliteCatalog {
             .filename(file)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
-            // Durability `process`: a commit survives the death of the process, which NORMAL is enough for.
-            .synchronous(SqliteSynchronous::Normal)
+            .synchronous(match durability {
+                // What is committed survives the death of the process, …
+                Durability::Process => SqliteSynchronous::Normal,
+                // … or of the machine: each commit syncs the log (sqlite.org/pragma.html#pragma_synchronous).
+                Durability::Power => SqliteSynchronous::Full,
+            })
             .busy_timeout(Duration::from_secs(10));
         let mut writer = SqliteConnection::connect_with(&options)
             .await
@@ -163,7 +174,8 @@ async fn prepare(writer: &mut SqliteConnection) -> Result<(), StoreError> {
             known: SCHEMA,
         });
     }
-    for sql in [TABLES, TRIGGERS, "PRAGMA user_version = 1"] {
+    let before = if found == 1 { FROM_1 } else { "" };
+    for sql in [before, TABLES, TRIGGERS, "PRAGMA user_version = 2"] {
         sqlx::raw_sql(sql)
             .execute(&mut *writer)
             .await
@@ -287,6 +299,14 @@ impl Catalog for SqliteCatalog {
 
     fn publishing(&self) -> Answer<'_, Vec<Row>> {
         Box::pin(query::publishing(&self.readers))
+    }
+
+    fn old_names(&self) -> Answer<'_, Vec<(UploadId, String)>> {
+        Box::pin(query::old_names(&self.readers))
+    }
+
+    fn mark(&self) -> Answer<'_, Mark> {
+        Box::pin(query::mark(&self.readers))
     }
 
     fn close(&self) -> Answer<'_, ()> {

@@ -8,18 +8,25 @@
 //! ```
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     io,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use hoist_protocol::UploadId;
 
 use super::{Disk, DiskFile, Open, layout};
-use crate::backend::{Backend, Incoming, Stored};
+use crate::backend::{Backend, Incoming, Stored, Unsynced};
+
+/// From so many files on, the whole file system is synced in one call: a thousand small files cost
+/// no more than one.
+const SYNC_ALL_FROM: usize = 16;
 
 #[derive(Debug)]
 pub(crate) struct DiskBackend {
     disk: Arc<dyn Disk>,
+    /// Folders that were made here, and whose names are not durable yet.
+    fresh: Mutex<BTreeSet<String>>,
 }
 
 /// An error that means *not there*, for a place or one of the folders above it.
@@ -32,7 +39,24 @@ fn is_missing(error: &io::Error) -> bool {
 
 impl DiskBackend {
     pub(crate) fn new(disk: Arc<dyn Disk>) -> Self {
-        Self { disk }
+        Self {
+            disk,
+            fresh: Mutex::default(),
+        }
+    }
+
+    fn fresh(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.fresh.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes a folder that is known as not durable before anybody else can see it.
+    fn make_fresh(&self, folder: &str) -> io::Result<()> {
+        let mut fresh = self.fresh();
+        let made = self.disk.make_folder(folder);
+        if made.is_ok() {
+            fresh.insert(folder.to_owned());
+        }
+        made
     }
 
     /// Makes the folders above a place; what is there already is fine if it is a folder.
@@ -40,7 +64,7 @@ impl DiskBackend {
         let Some((parent, _)) = place.rsplit_once('/') else {
             return Ok(());
         };
-        match self.disk.make_folder(parent) {
+        match self.make_fresh(parent) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 if self.disk.is_folder(parent)? {
                     Ok(())
@@ -50,7 +74,7 @@ impl DiskBackend {
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.make_parents(parent)?;
-                match self.disk.make_folder(parent) {
+                match self.make_fresh(parent) {
                     Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
                     done => done,
                 }
@@ -60,7 +84,6 @@ impl DiskBackend {
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<bool> {
-        self.make_parents(to)?;
         match self.disk.rename_noreplace(from, to) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
             done => done.map(|()| true),
@@ -80,7 +103,7 @@ impl DiskBackend {
 
 impl Backend for DiskBackend {
     fn blocks(&self) -> bool {
-        true
+        self.disk.blocks()
     }
 
     fn begin(&self, id: UploadId) -> io::Result<Arc<dyn Incoming>> {
@@ -102,6 +125,21 @@ impl Backend for DiskBackend {
         }
     }
 
+    fn prepare(&self, place: &str) -> io::Result<Vec<Unsynced>> {
+        self.make_parents(place)?;
+        let fresh = self.fresh();
+        let is_fresh = |(end, _): (usize, &str)| {
+            place
+                .get(..end)
+                .is_some_and(|folder| fresh.contains(folder))
+        };
+        if place.match_indices('/').any(is_fresh) {
+            Ok(self.names_at(place))
+        } else {
+            Ok(Vec::new())
+        }
+    }
+
     fn publish(&self, id: UploadId, place: &str, last_modified: Option<i64>) -> io::Result<bool> {
         let path = layout::incoming(id);
         if let Some(time) = last_modified {
@@ -112,8 +150,7 @@ impl Backend for DiskBackend {
     }
 
     fn make_folder(&self, place: &str) -> io::Result<bool> {
-        self.make_parents(place)?;
-        match self.disk.make_folder(place) {
+        match self.make_fresh(place) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 self.disk.is_folder(place)
             }
@@ -147,7 +184,6 @@ impl Backend for DiskBackend {
     }
 
     fn link(&self, from: &str, to: &str) -> io::Result<bool> {
-        self.make_parents(to)?;
         match self.disk.link(from, to) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
             Err(error) if error.kind() == io::ErrorKind::Unsupported => self.rename(from, to),
@@ -187,8 +223,62 @@ impl Backend for DiskBackend {
         Ok(found)
     }
 
+    fn names_at(&self, place: &str) -> Vec<Unsynced> {
+        let ends = place.match_indices('/').map(|(end, _)| end).rev();
+        let mut folders: Vec<_> = ends
+            .filter_map(|end| place.get(..end))
+            .map(|folder| Unsynced::Folder(folder.to_owned()))
+            .collect();
+        folders.push(Unsynced::Folder(String::new()));
+        folders
+    }
+
+    fn make_durable(&self, what: &[Unsynced]) -> io::Result<()> {
+        // Each once, files before the folders that name them.
+        let (mut files, mut folders) = (BTreeMap::new(), BTreeMap::new());
+        for one in what {
+            match one {
+                Unsynced::File(path, file) => drop(files.insert(path.as_str(), file)),
+                Unsynced::Folder(path) => drop(folders.insert(path.as_str(), ())),
+            }
+        }
+        if files.len() >= SYNC_ALL_FROM || folders.len() >= SYNC_ALL_FROM {
+            let before = self.fresh().clone();
+            self.disk.sync_all()?;
+            self.fresh().retain(|folder| !before.contains(folder));
+            return Ok(());
+        }
+        for file in files.values() {
+            file.sync()?;
+        }
+        for folder in folders.keys() {
+            let is_in =
+                |other: &String| other.rsplit_once('/').map_or("", |(parent, _)| parent) == *folder;
+            let before: Vec<_> = self
+                .fresh()
+                .iter()
+                .filter(|other| is_in(other))
+                .cloned()
+                .collect();
+            match self.disk.sync_folder(folder) {
+                // Removed meanwhile, and what was in it with it.
+                Err(error) if is_missing(&error) => {}
+                done => done?,
+            }
+            self.fresh().retain(|other| !before.contains(other));
+        }
+        Ok(())
+    }
+
     fn sync(&self) -> io::Result<()> {
         self.disk.sync_all()
+    }
+
+    fn is_same(&self, one: &str, other: &str) -> io::Result<bool> {
+        match self.disk.is_same(one, other) {
+            Err(error) if is_missing(&error) => Ok(false),
+            done => done,
+        }
     }
 
     fn free(&self) -> io::Result<u64> {
@@ -270,6 +360,29 @@ impl Incoming for DiskIncoming {
         second.copy_from_slice(&end.to_be_bytes());
         // A torn entry at the end is overwritten: whole entries only.
         file.write_at(file.len()? / 16 * 16, &entry)
+    }
+
+    fn unsynced(&self) -> Vec<Unsynced> {
+        let side = |kind: &str, cell: &OnceLock<Arc<dyn DiskFile>>| {
+            let file = cell.get()?;
+            Some(Unsynced::File(
+                format!("{}.{kind}", self.path),
+                Arc::clone(file),
+            ))
+        };
+        let bytes = Unsynced::File(self.path.clone(), Arc::clone(&self.bytes));
+        let sides = [side("sums", &self.sums), side("ranges", &self.ranges)];
+        // The folder is made with the first upload in it.
+        let folders = ["incoming", ""].map(|folder| Unsynced::Folder(folder.to_owned()));
+        let own = self.path.rsplit_once('/').map(|(folder, _)| folder);
+        let own = own.map(|folder| Unsynced::Folder(folder.to_owned()));
+        let folders = folders.into_iter().chain(own);
+        sides
+            .into_iter()
+            .flatten()
+            .chain([bytes])
+            .chain(folders)
+            .collect()
     }
 
     fn ranges(&self) -> io::Result<Vec<(u64, u64)>> {

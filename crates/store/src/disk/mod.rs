@@ -39,8 +39,16 @@ pub(crate) trait Disk: Debug + Send + Sync {
     fn remove(&self, path: &str) -> io::Result<()>;
     /// The names in a folder.
     fn list(&self, path: &str) -> io::Result<Vec<String>>;
+    /// Makes the entries of a folder durable.
+    fn sync_folder(&self, path: &str) -> io::Result<()>;
     /// Makes everything on the file system durable.
     fn sync_all(&self) -> io::Result<()>;
+    /// Whether two paths are one file.
+    fn is_same(&self, one: &str, other: &str) -> io::Result<bool>;
+    /// Whether calls may take long.
+    fn blocks(&self) -> bool {
+        true
+    }
     /// Bytes that are free.
     fn free(&self) -> io::Result<u64>;
 }
@@ -57,6 +65,8 @@ pub(crate) trait DiskFile: Debug + Send + Sync {
     fn len(&self) -> io::Result<u64>;
     /// Cuts or extends it.
     fn truncate(&self, length: u64) -> io::Result<()>;
+    /// Makes its bytes and its length durable; not yet its name.
+    fn sync(&self) -> io::Result<()>;
     /// Sets when it was last modified, in milliseconds since the epoch.
     fn set_modified(&self, time: i64) -> io::Result<()>;
 }

@@ -180,8 +180,23 @@ impl Disk for RealDisk {
         Ok(names)
     }
 
+    fn sync_folder(&self, path: &str) -> io::Result<()> {
+        let folder = self.beneath(path, OFlags::DIRECTORY | OFlags::RDONLY, Mode::empty())?;
+        match rustix::fs::fsync(&folder) {
+            // File systems that sync no folders.
+            Err(Errno::INVAL) => self.sync_all(),
+            done => Ok(done?),
+        }
+    }
+
     fn sync_all(&self) -> io::Result<()> {
         Ok(rustix::fs::syncfs(&self.root)?)
+    }
+
+    fn is_same(&self, one: &str, other: &str) -> io::Result<bool> {
+        let (one_parent, one) = self.parent(one)?;
+        let (other_parent, other) = self.parent(other)?;
+        is_same(&one_parent, one, &other_parent, other)
     }
 
     fn free(&self) -> io::Result<u64> {
@@ -242,6 +257,10 @@ impl DiskFile for RealFile {
 
     fn truncate(&self, length: u64) -> io::Result<()> {
         self.file.set_len(length)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.file.sync_data()
     }
 
     fn set_modified(&self, time: i64) -> io::Result<()> {

@@ -8,7 +8,7 @@ use hoist_protocol::{DeleteResult, ErrorCode, Millis, UploadId, UploadStatus};
 use super::{
     crash::{DyingCatalog, DyingDisk, Fuse},
     names::walk,
-    support::{Bench, CHUNK, NOW, bytes, file, hash},
+    support::{Bench, CHUNK, NOW, bytes, config, file, hash},
 };
 use crate::{
     CATALOG, ListQuery,
@@ -109,8 +109,9 @@ async fn whenever_a_file_is_cancelled_bytes_and_rows_are_as_before_and_its_neigh
         for polls in [0, 1, 20] {
             let folder = Arc::new(tempfile::tempdir().unwrap());
             let (fuse, held, go_on) = Fuse::gate();
-            let catalog = SqliteCatalog::open(&folder.path().join(CATALOG)).await;
-            let catalog = DyingCatalog(catalog.unwrap(), Arc::clone(&fuse));
+            let catalog =
+                SqliteCatalog::open(&folder.path().join(CATALOG), config().durability).await;
+            let catalog = DyingCatalog(Arc::new(catalog.unwrap()), Arc::<Fuse>::clone(&fuse));
             let disk = DyingDisk {
                 real: RealDisk::open(folder.path()).unwrap(),
                 left: Arc::clone(&fuse),

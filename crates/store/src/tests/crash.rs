@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     CATALOG, Owner, Party, Store, StoreError,
-    catalog::{After, Answer, Catalog, Command, Outcome, Row, SqliteCatalog, Usage},
+    catalog::{After, Answer, Catalog, Command, Mark, Outcome, Row, SqliteCatalog, Usage},
     disk::{Disk, DiskFile, Open, RealDisk},
 };
 
@@ -68,6 +68,17 @@ impl Fuse {
     fn has_blown(&self) -> bool {
         let left = self.left.load(Ordering::SeqCst);
         left == 0 || left > u64::MAX / 2
+    }
+}
+
+/// Something that counts steps, and fails from some step on.
+pub(super) trait Step: std::fmt::Debug + Send + Sync {
+    fn step(&self) -> io::Result<()>;
+}
+
+impl Step for Fuse {
+    fn step(&self) -> io::Result<()> {
+        step(self)
     }
 }
 
@@ -124,8 +135,16 @@ impl Disk for DyingDisk {
     fn list(&self, path: &str) -> io::Result<Vec<String>> {
         self.real.list(path)
     }
+    fn sync_folder(&self, path: &str) -> io::Result<()> {
+        step(&self.left)?;
+        self.real.sync_folder(path)
+    }
     fn sync_all(&self) -> io::Result<()> {
+        step(&self.left)?;
         self.real.sync_all()
+    }
+    fn is_same(&self, one: &str, other: &str) -> io::Result<bool> {
+        self.real.is_same(one, other)
     }
     fn free(&self) -> io::Result<u64> {
         self.real.free()
@@ -157,6 +176,10 @@ impl DiskFile for DyingFile {
         step(&self.1)?;
         self.0.truncate(length)
     }
+    fn sync(&self) -> io::Result<()> {
+        step(&self.1)?;
+        self.0.sync()
+    }
     fn set_modified(&self, time: i64) -> io::Result<()> {
         step(&self.1)?;
         self.0.set_modified(time)
@@ -165,11 +188,11 @@ impl DiskFile for DyingFile {
 
 /// The catalog of the same process: its changes are steps, too, and end with those of the disk.
 #[derive(Debug)]
-pub(super) struct DyingCatalog(pub(super) SqliteCatalog, pub(super) Arc<Fuse>);
+pub(super) struct DyingCatalog(pub(super) Arc<dyn Catalog>, pub(super) Arc<dyn Step>);
 
 impl Catalog for DyingCatalog {
     fn apply(&self, command: Command) -> Answer<'_, Outcome> {
-        match step(&self.1) {
+        match self.1.step() {
             Ok(()) => self.0.apply(command),
             Err(_) => Box::pin(async { Err(StoreError::Unavailable) }),
         }
@@ -200,6 +223,12 @@ impl Catalog for DyingCatalog {
     }
     fn transactions(&self) -> u64 {
         self.0.transactions()
+    }
+    fn old_names(&self) -> Answer<'_, Vec<(UploadId, String)>> {
+        self.0.old_names()
+    }
+    fn mark(&self) -> Answer<'_, Mark> {
+        self.0.mark()
     }
     fn close(&self) -> Answer<'_, ()> {
         self.0.close()
@@ -246,16 +275,17 @@ async fn cut_at_every_step(intrudes: bool) {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let left = Fuse::new(steps, None);
         let real = RealDisk::open(folder.path()).unwrap();
-        let catalog = SqliteCatalog::open(&folder.path().join(CATALOG)).await;
-        let catalog = DyingCatalog(catalog.unwrap(), Arc::clone(&left));
+        let catalog = SqliteCatalog::open(&folder.path().join(CATALOG), config().durability).await;
+        let catalog = DyingCatalog(Arc::new(catalog.unwrap()), Arc::<Fuse>::clone(&left));
         let disk = DyingDisk {
             real,
             left: Arc::clone(&left),
         };
-        let dying = Bench::over_both(&folder, Box::new(catalog), Arc::new(disk))
-            .await
-            .unwrap();
-        let acknowledged = send_until_dead(&dying, &all).await;
+        let dying = Bench::over_both(&folder, Box::new(catalog), Arc::new(disk)).await;
+        let acknowledged = match &dying {
+            Ok(dying) => send_until_dead(dying, &all).await,
+            Err(_) => Vec::new(),
+        };
         let is_dead = left.has_blown();
         drop(dying);
         let (mut place, mut files) = (folder.path().join("files/d/a.bin"), 1);

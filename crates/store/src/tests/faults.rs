@@ -7,7 +7,7 @@ use std::{
 
 use hoist_protocol::{CreateAnswer, ErrorClass, UploadStatus};
 
-use super::support::{Bench, CHUNK, NOW, file};
+use super::support::{Bench, CHUNK, NOW, config, file};
 use crate::{
     CATALOG, ListQuery, StoreError, SweepReport,
     catalog::{Catalog, Command, MemoryCatalog, Outcome, SqliteCatalog},
@@ -64,6 +64,13 @@ impl Disk for HookedDisk {
     fn list(&self, path: &str) -> io::Result<Vec<String>> {
         self.real.list(path)
     }
+    fn sync_folder(&self, path: &str) -> io::Result<()> {
+        self.call("sync", path)?;
+        self.real.sync_folder(path)
+    }
+    fn is_same(&self, one: &str, other: &str) -> io::Result<bool> {
+        self.real.is_same(one, other)
+    }
     fn sync_all(&self) -> io::Result<()> {
         self.real.sync_all()
     }
@@ -81,7 +88,7 @@ impl Hooked {
     /// Over both catalogs, one after the other.
     async fn both() -> [Self; 2] {
         let folder = Arc::new(tempfile::tempdir().unwrap());
-        let sqlite = SqliteCatalog::open(&folder.path().join(CATALOG)).await;
+        let sqlite = SqliteCatalog::open(&folder.path().join(CATALOG), config().durability).await;
         let memory = Box::new(MemoryCatalog::default());
         [
             Self::over(&folder, Box::new(sqlite.unwrap())).await,

@@ -9,6 +9,7 @@ mod leases;
 mod model;
 mod names;
 mod parts;
+mod power;
 mod space;
 mod support;
 

@@ -14,6 +14,7 @@ use crate::{
 };
 
 pub(crate) const CHUNK: u64 = MIN_CHUNK_SIZE;
+pub(crate) const BOOT: &str = "this boot";
 pub(crate) const NOW: Millis = Millis(1_700_000_000_000);
 
 #[derive(Debug)]
@@ -92,7 +93,8 @@ impl Bench {
         folder: &Arc<tempfile::TempDir>,
         disk: Arc<dyn Disk>,
     ) -> Result<Self, StoreError> {
-        let catalog = SqliteCatalog::open(&folder.path().join(CATALOG)).await?;
+        let catalog =
+            SqliteCatalog::open(&folder.path().join(CATALOG), config().durability).await?;
         Self::over_both(folder, Box::new(catalog), disk).await
     }
 
@@ -102,12 +104,18 @@ impl Bench {
         catalog: Box<dyn Catalog>,
         disk: Arc<dyn Disk>,
     ) -> Result<Self, StoreError> {
-        let store = Store::open_on(catalog, disk, None, config(), NOW).await?;
+        let store = Store::open_on(catalog, disk, None, config(), BOOT.into(), NOW).await?;
         Ok(Self {
             store,
             party: Party::known(Owner::shared()),
             folder: Some(Arc::clone(folder)),
         })
+    }
+
+    /// Does something wrong from here on.
+    pub(crate) fn plant(&mut self, planted: Option<crate::planted::Planted>) {
+        let shared = Arc::get_mut(&mut self.store.shared).expect("nobody else has it yet");
+        shared.config.planted = planted;
     }
 
     /// Somebody else on the same store.

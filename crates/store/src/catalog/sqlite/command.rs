@@ -120,7 +120,7 @@ pub(super) async fn run(
             stored_as,
             path_key,
         } => {
-            sqlx::query(
+            let moved = sqlx::query(
                 "UPDATE OR IGNORE uploads SET name = ?, stored_as = ?, path_key = ? \
                  WHERE id = ? AND state = 2 AND stored_as = ?",
             )
@@ -129,8 +129,42 @@ pub(super) async fn run(
             .bind(path_key)
             .bind(blob(id))
             .bind(from)
-            .execute(db)
-            .await?
+            .execute(&mut *db)
+            .await?;
+            if moved.rows_affected() > 0 && from != stored_as {
+                sqlx::query("INSERT INTO old_names VALUES (?, ?)")
+                    .bind(blob(id))
+                    .bind(from)
+                    .execute(db)
+                    .await?;
+            }
+            moved
+        }
+        Command::NameDropped { id, stored_as } => {
+            sqlx::query("DELETE FROM old_names WHERE id = ? AND stored_as = ?")
+                .bind(blob(id))
+                .bind(stored_as)
+                .execute(db)
+                .await?
+        }
+        Command::Checked { id, epoch } => {
+            sqlx::query("UPDATE uploads SET epoch = ? WHERE id = ? AND state < 2")
+                .bind(number(*epoch))
+                .bind(blob(id))
+                .execute(db)
+                .await?
+        }
+        Command::Start { boot, epoch } => {
+            sqlx::query("INSERT OR REPLACE INTO mark VALUES (1, ?, ?)")
+                .bind(boot)
+                .bind(number(*epoch))
+                .execute(db)
+                .await?
+        }
+        Command::Stop => {
+            sqlx::query("UPDATE mark SET boot = NULL")
+                .execute(db)
+                .await?
         }
         Command::Lost { id, from } => {
             sqlx::query("DELETE FROM uploads WHERE id = ? AND state = 2 AND stored_as = ?")
@@ -253,25 +287,28 @@ pub(super) async fn earlier(
 }
 
 async fn insert(db: &mut SqliteConnection, row: &Row) -> Result<(), sqlx::Error> {
-    sqlx::query("INSERT INTO uploads VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
-        .bind(blob(&row.id))
-        .bind(row.owner.as_str())
-        .bind(&row.name)
-        .bind(&row.folder)
-        .bind(query::kind_number(row.kind))
-        .bind(row.size.map(number))
-        .bind(row.last_modified)
-        .bind(&row.media_type)
-        .bind(number(row.chunk_size))
-        .bind(row.state as i64)
-        .bind(number(row.created))
-        .bind(number(row.expires))
-        .bind(number(row.received))
-        .bind(number(row.finished))
-        .bind(row.hash.as_ref().map(|hash| hash.as_bytes().as_slice()))
-        .bind(&row.stored_as)
-        .bind(&row.path_key)
-        .execute(db)
-        .await?;
+    sqlx::query(
+        "INSERT INTO uploads VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(blob(&row.id))
+    .bind(row.owner.as_str())
+    .bind(&row.name)
+    .bind(&row.folder)
+    .bind(query::kind_number(row.kind))
+    .bind(row.size.map(number))
+    .bind(row.last_modified)
+    .bind(&row.media_type)
+    .bind(number(row.chunk_size))
+    .bind(row.state as i64)
+    .bind(number(row.created))
+    .bind(number(row.expires))
+    .bind(number(row.received))
+    .bind(number(row.finished))
+    .bind(row.hash.as_ref().map(|hash| hash.as_bytes().as_slice()))
+    .bind(&row.stored_as)
+    .bind(&row.path_key)
+    .bind(number(row.epoch))
+    .execute(db)
+    .await?;
     Ok(())
 }

@@ -4,13 +4,13 @@ use hoist_protocol::{Checksum, Kind, ListCounts, UploadId};
 use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteExecutor, SqlitePool, sqlite::SqliteRow};
 
 use super::{
-    super::{After, Row, RowState, Usage},
+    super::{After, Mark, Row, RowState, Usage},
     failed,
 };
 use crate::{Owner, StoreError};
 
 pub(super) const COLUMNS: &str = "id, owner, name, folder, kind, size, last_modified, media_type, chunk_size, state, \
-     created, expires, received, finished, hash, stored_as, path_key";
+     created, expires, received, finished, hash, stored_as, path_key, epoch";
 
 /// SQLite has signed numbers only; nothing of ours comes near their end but *never*.
 pub(super) fn number(value: u64) -> i64 {
@@ -61,6 +61,7 @@ pub(super) fn row(row: &SqliteRow) -> Result<Row, sqlx::Error> {
             .map_err(|_| bad("hash"))?,
         stored_as: row.try_get(15)?,
         path_key: row.try_get(16)?,
+        epoch: unsigned(row.try_get(17)?),
     })
 }
 
@@ -229,4 +230,39 @@ pub(super) async fn publishing(pool: &SqlitePool) -> Result<Vec<Row>, StoreError
             .await
             .map_err(failed("looking for what was being published"))?,
     )
+}
+
+pub(super) async fn old_names(pool: &SqlitePool) -> Result<Vec<(UploadId, String)>, StoreError> {
+    let doing = "reading old names";
+    let found = sqlx::query("SELECT id, stored_as FROM old_names")
+        .fetch_all(pool)
+        .await
+        .map_err(failed(doing))?;
+    let one = |row: &SqliteRow| {
+        let id: &[u8] = row.try_get(0)?;
+        let id = id
+            .try_into()
+            .map_err(|_| sqlx::Error::Decode("the column id is damaged".into()))?;
+        Ok((UploadId::from_bytes(id), row.try_get(1)?))
+    };
+    found
+        .iter()
+        .map(one)
+        .collect::<Result<_, _>>()
+        .map_err(failed(doing))
+}
+
+pub(super) async fn mark(pool: &SqlitePool) -> Result<Mark, StoreError> {
+    let doing = "reading how the last process ended";
+    let found = sqlx::query("SELECT boot, epoch FROM mark")
+        .fetch_optional(pool)
+        .await
+        .map_err(failed(doing))?;
+    let Some(found) = found else {
+        return Ok(Mark::default());
+    };
+    Ok(Mark {
+        boot: found.try_get(0).map_err(failed(doing))?,
+        epoch: unsigned(found.try_get(1).map_err(failed(doing))?),
+    })
 }

@@ -1,0 +1,113 @@
+//! How what was written comes to survive the death of the machine: many at once.
+//!
+//! ```text
+//!   writers ──┐
+//!   writers ──┼── waiting ── one round: files, folders (or the whole file system) ── all who waited
+//!   writers ──┘
+//! ```
+//!
+//! A round takes along whatever waits when it begins; who comes meanwhile is in the next. So the
+//! more there is to do at a time, the less each costs.
+
+use std::{
+    io,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use tokio::sync::oneshot;
+
+use crate::{
+    StoreError,
+    backend::Unsynced,
+    store::{Shared, io_error},
+};
+
+/// What an acknowledgement is worth.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// What was acknowledged survives the death of the process: it is in the hands of the operating
+    /// system. If the machine dies, what is lost of unfinished uploads is noticed and asked for again.
+    Process,
+    /// What was acknowledged survives the death of the machine: it was synced before.
+    #[default]
+    Power,
+}
+
+/// What became of a round, for each who waited; `io::Error` cannot be cloned.
+type Told = Result<(), io::ErrorKind>;
+
+#[derive(Debug, Default)]
+pub(crate) struct Syncer {
+    waiting: Mutex<Vec<(Vec<Unsynced>, oneshot::Sender<Told>)>>,
+    /// Held by whoever does a round.
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl Syncer {
+    fn waiting(&self) -> std::sync::MutexGuard<'_, Vec<(Vec<Unsynced>, oneshot::Sender<Told>)>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shared {
+    /// Makes a place ready for a file or folder.
+    pub(crate) async fn prepare(&self, place: &str) -> Result<(), StoreError> {
+        let (backend, place) = (Arc::clone(&self.backend), place.to_owned());
+        let fresh = self
+            .run("making folders", move || backend.prepare(&place))
+            .await?;
+        self.make_durable(fresh).await
+    }
+
+    /// Makes all of these durable, if that is promised.
+    ///
+    /// After an error nobody knows what of it is: the kernel may have dropped what it could not
+    /// write, and says so only once. Whoever waited must not count on any of it, nor ask again.
+    pub(crate) async fn make_durable(&self, what: Vec<Unsynced>) -> Result<(), StoreError> {
+        if self.config.durability == Durability::Process || what.is_empty() {
+            return Ok(());
+        }
+        let (tell, mut told) = oneshot::channel();
+        self.syncer.waiting().push((what, tell));
+        let turn = tokio::select! {
+            biased;
+            told = &mut told => return answer(&told),
+            turn = self.syncer.turn.lock() => turn,
+        };
+        let (all, tells): (Vec<_>, Vec<_>) = std::mem::take(&mut *self.syncer.waiting())
+            .into_iter()
+            .unzip();
+        if !all.is_empty() {
+            let backend = Arc::clone(&self.backend);
+            let round = self
+                .start(move || backend.make_durable(&all.concat()))
+                .await;
+            let done = match round {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(error)) => {
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "what was written could not be synced"
+                    );
+                    Err(error.kind())
+                }
+                Err(_) => Err(io::ErrorKind::Interrupted),
+            };
+            for tell in tells {
+                // Nobody waits any more: as if the answer had been lost.
+                let _ = tell.send(done);
+            }
+        }
+        drop(turn);
+        answer(&told.await)
+    }
+}
+
+fn answer(told: &Result<Told, oneshot::error::RecvError>) -> Result<(), StoreError> {
+    match told {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(kind)) => Err(io_error("syncing")((*kind).into())),
+        // Whoever did the round is gone, and what it did is not known.
+        Err(_) => Err(StoreError::Unavailable),
+    }
+}

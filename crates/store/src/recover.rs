@@ -1,0 +1,133 @@
+//! What a process left that died, put in order at the next start.
+
+use std::sync::Arc;
+
+use hoist_protocol::Kind;
+
+use crate::{
+    StoreError,
+    catalog::{Command, Row, RowState},
+    disk::layout,
+    publish::hash,
+    store::Shared,
+};
+
+/// Uploads that are looked at in one go.
+const AT_ONCE: usize = 500;
+
+impl Shared {
+    /// Takes the old name of a renamed file away, which the catalog has kept until that is sure.
+    pub(crate) async fn drop_name(&self, old: &Row) -> Result<(), StoreError> {
+        self.unlink(old, &old.stored_as).await?;
+        let place = layout::place(&old.owner, &old.stored_as);
+        self.make_durable(self.backend.names_at(&place)).await?;
+        let dropped = Command::NameDropped {
+            id: old.id,
+            stored_as: old.stored_as.clone(),
+        };
+        self.catalog.apply(dropped).await?;
+        Ok(())
+    }
+
+    /// Takes old names away that a process left which died while it renamed.
+    pub(crate) async fn drop_old_names(&self) -> Result<(), StoreError> {
+        for (id, old) in self.catalog.old_names().await? {
+            let row = self.catalog.get(vec![id]).await?.pop();
+            if let Some(row) = row
+                && row.stored_as != old
+            {
+                let (backend, one, other) = (
+                    Arc::clone(&self.backend),
+                    layout::place(&row.owner, &row.stored_as),
+                    layout::place(&row.owner, &old),
+                );
+                // Something else may lie there by now: it is removed only if it is this very file.
+                let is_same =
+                    self.run("comparing two names", move || backend.is_same(&one, &other));
+                let stored_as = old.clone();
+                if is_same.await? {
+                    self.drop_name(&Row { stored_as, ..row }).await?;
+                    continue;
+                }
+            }
+            let dropped = Command::NameDropped { id, stored_as: old };
+            self.catalog.apply(dropped).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes bytes that no row knows: what a process left that died between the two.
+    pub(crate) async fn remove_orphans(&self) -> Result<u64, StoreError> {
+        let backend = Arc::clone(&self.backend);
+        let ids = self.run("listing uploads", move || backend.list()).await?;
+        let mut removed = 0;
+        for ids in ids.chunks(AT_ONCE) {
+            let known = self.catalog.get(ids.to_vec()).await?;
+            let mut known: std::collections::HashMap<_, _> =
+                known.into_iter().map(|row| (row.id, row)).collect();
+            for id in ids.iter().copied() {
+                let all = match known.remove(&id) {
+                    None => true,
+                    Some(row) => match row.state {
+                        RowState::Unfinished | RowState::Publishing => continue,
+                        RowState::Hidden => true,
+                        // Published, but the process died before it cleared up; or the machine died
+                        // and its name was lost, which had not been synced.
+                        RowState::Finished => self.publish_again(row).await?,
+                    },
+                };
+                let backend = Arc::clone(&self.backend);
+                self.run("removing what belongs to no upload", move || {
+                    backend.clear(id, all)
+                })
+                .await?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
+    }
+
+    /// Gives a finished file its place again if it has lost it; `true` if what is incoming of it is of
+    /// no use.
+    async fn publish_again(&self, row: Row) -> Result<bool, StoreError> {
+        let id = row.id;
+        let (backend, of) = (Arc::clone(&self.backend), row.clone());
+        let place = layout::place(&row.owner, &row.stored_as);
+        let (at, is_file) = (place.clone(), row.kind == Kind::File);
+        let whole = self.run("looking for a file", move || {
+            let Some(incoming) = backend.incoming(id)?.filter(|_| is_file) else {
+                return Ok(None);
+            };
+            if backend.open(&at)?.is_some() {
+                return Ok(None);
+            }
+            let Some(layout) = of.layout() else {
+                return Ok(Some(false));
+            };
+            let is_whole = incoming.len()? == layout.file_size()
+                && of.hash == Some(hash(&*incoming, layout, true)?);
+            Ok(Some(is_whole))
+        });
+        match whole.await? {
+            None => Ok(false),
+            Some(true) => {
+                self.prepare(&place).await?;
+                let (backend, at, time) =
+                    (Arc::clone(&self.backend), place.clone(), row.last_modified);
+                self.run("publishing a file again", move || {
+                    backend.publish(id, &at, time)
+                })
+                .await?;
+                self.make_durable(self.backend.names_at(&place)).await?;
+                tracing::warn!(%id, "a finished file had lost its name when the machine died, and has it again");
+                Ok(false)
+            }
+            Some(false) => {
+                let from = row.stored_as;
+                self.catalog.apply(Command::Lost { id, from }).await?;
+                tracing::warn!(%id, "a finished file was lost when the machine died; it is asked for again");
+                Ok(true)
+            }
+        }
+    }
+}

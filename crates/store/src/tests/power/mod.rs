@@ -1,0 +1,361 @@
+//! The machine dies: at every step, and at random ones, with what was not synced lost, torn and out
+//! of order.
+//!
+//! One round is a store on a disk that forgets, some work, the death, the next start on what is
+//! left, a look at everything that was acknowledged, and the rest of the work. The catalog keeps each
+//! change that it has said to be done; that SQLite does is what the lab with real files shows.
+
+mod sim;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use hoist_protocol::{ByteRange, CreateAnswer, DeleteResult, UploadId, UploadStatus};
+
+use self::sim::{SimDisk, random};
+use super::{
+    crash::DyingCatalog,
+    support::{Bench, CHUNK, NOW, bytes, config, file, hash},
+};
+use crate::{
+    Durability, Owner, Party, Store, StoreConfig, StoreError,
+    catalog::{Catalog, MemoryCatalog},
+    planted::Planted,
+};
+
+/// Bytes of one part of a file that is not sent in chunks.
+const PART: u64 = 2000;
+
+/// One file of the work: how it is sent, and its bytes.
+struct Source {
+    name: &'static str,
+    bytes: Vec<u8>,
+    is_ranges: bool,
+}
+
+/// What the server has promised of one file before it died.
+#[derive(Default)]
+struct Promised {
+    id: Option<UploadId>,
+    ranges: Vec<ByteRange>,
+    is_finished: bool,
+    is_deleted: bool,
+    renamed: Option<&'static str>,
+}
+
+fn sources() -> Vec<Source> {
+    let source = |name, size, is_ranges| Source {
+        name,
+        bytes: bytes(size, size),
+        is_ranges,
+    };
+    vec![
+        source("film/a.bin", 2 * CHUNK + 100, false),
+        source("b.txt", 900, false),
+        source("film/c.txt", 5, false),
+        source("empty", 0, false),
+        source("form.bin", 2 * PART + 700, true),
+        source("old.txt", 1200, false),
+        source("gone.txt", 1300, false),
+    ]
+}
+
+/// One start of the server on a disk and a catalog.
+async fn start(
+    disk: &SimDisk,
+    catalog: &Arc<dyn Catalog>,
+    config: &StoreConfig,
+    boot: &str,
+) -> Result<Bench, StoreError> {
+    let catalog = DyingCatalog(Arc::clone(catalog), Arc::new(disk.clone()));
+    let (disk, config) = (Arc::new(disk.clone()), config.clone());
+    let store = Store::open_on(Box::new(catalog), disk, None, config, boot.into(), NOW).await?;
+    Ok(Bench {
+        store,
+        party: Party::known(Owner::shared()),
+        folder: None,
+    })
+}
+
+/// Sends what is missing of one file; what is acknowledged is noted as promised at once.
+async fn send(bench: &Bench, source: &Source, promised: &mut Promised) -> Result<(), StoreError> {
+    let new = file(source.name, source.bytes.len() as u64);
+    let answer = bench.store.create(NOW, &bench.party, &[new]).await?.pop();
+    let needed = match answer {
+        Some(CreateAnswer::Present { receipt }) => {
+            promised.id = Some(receipt.id);
+            promised.is_finished = true;
+            return Ok(());
+        }
+        Some(CreateAnswer::Needed(needed)) => needed,
+        _ => return Err(StoreError::Unavailable),
+    };
+    promised.id = Some(needed.id);
+    let all = &source.bytes;
+    let has = |start: u64| {
+        needed
+            .received
+            .iter()
+            .any(|r| (r.start..r.end).contains(&start))
+    };
+    if source.is_ranges {
+        for start in (0..all.len() as u64)
+            .step_by(PART as usize)
+            .filter(|start| !has(*start))
+        {
+            let part = ByteRange::new(start, (start + PART).min(all.len() as u64));
+            let mut writer = bench
+                .store
+                .write_part(NOW, &bench.party, needed.id, part)
+                .await?;
+            let piece = &all[part.start as usize..part.end as usize];
+            writer.write(NOW, Bytes::copy_from_slice(piece)).await?;
+            let answer = writer.finish(NOW).await?;
+            promised.is_finished |= answer.receipt.is_some();
+            promised.ranges.push(part);
+        }
+        return Ok(());
+    }
+    let count = (all.len() as u64).div_ceil(needed.chunk_size) as u32;
+    let missing = (0..count).filter(|index| !has(u64::from(*index) * CHUNK));
+    let sent = join_all(
+        missing.map(|index| async move { (index, bench.send(needed.id, all, index).await) }),
+    );
+    let mut failed = None;
+    for (index, sent) in sent.await {
+        match sent {
+            Ok(answer) => {
+                let start = u64::from(index) * CHUNK;
+                let end = (start + CHUNK).min(all.len() as u64);
+                promised.ranges.push(ByteRange::new(start, end));
+                promised.is_finished |= answer.receipt.is_some();
+            }
+            Err(error) => failed = Some(error),
+        }
+    }
+    failed.map_or(Ok(()), Err)
+}
+
+/// All the work, until it is done or the machine dies.
+async fn work(bench: &Bench, sources: &[Source], promised: &mut [Promised]) {
+    let sent = join_all(
+        sources
+            .iter()
+            .zip(&mut *promised)
+            .map(|(source, promised)| send(bench, source, promised)),
+    );
+    if sent.await.iter().any(Result::is_err) {
+        return;
+    }
+    let (store, party) = (&bench.store, &bench.party);
+    for (source, promised) in sources.iter().zip(promised) {
+        let Some(id) = promised.id else { return };
+        match source.name {
+            "old.txt" => {
+                // From here on it may have either name.
+                promised.renamed = Some("new.txt");
+                let _ = store.rename(NOW, party, id, "new.txt").await;
+            }
+            "gone.txt" => {
+                let deleted = store.delete(NOW, party, &[id]).await;
+                promised.is_deleted |= deleted
+                    .is_ok_and(|results| matches!(results[..], [DeleteResult::Deleting { .. }]));
+            }
+            _ => {}
+        }
+    }
+    let _ = store.sweep(NOW.plus(60_000)).await;
+}
+
+/// Whether everything that was promised is there; what is not, in words.
+async fn look(bench: &Bench, source: &Source, promised: &Promised) -> Result<(), String> {
+    let Some(id) = promised.id else { return Ok(()) };
+    let name = source.name;
+    let statuses = bench.store.status(NOW, &bench.party, &[id], None).await;
+    match statuses.map_err(|error| error.to_string())?.pop() {
+        Some(UploadStatus::Finished { receipt }) => {
+            if promised.is_deleted {
+                return Err(format!("{name} was deleted and is there"));
+            }
+            let reader = bench.store.read(NOW, &bench.party, id).await;
+            let reader = reader.map_err(|error| format!("{name}: {error}"))?;
+            let content = reader.read(0, source.bytes.len() + 1).await;
+            let content = content.map_err(|error| format!("{name}: {error}"))?;
+            let proved = receipt.hash.map(|hash| hash.to_string());
+            if content != source.bytes || proved != Some(hash(&source.bytes)) {
+                return Err(format!("{name} is finished and has other bytes"));
+            }
+        }
+        Some(UploadStatus::Unfinished(unfinished)) if !promised.is_finished => {
+            let has = |part: &&ByteRange| {
+                let covers = |r: &ByteRange| r.start <= part.start && part.end <= r.end;
+                !unfinished.received.iter().any(covers)
+            };
+            if let Some(lost) = promised.ranges.iter().find(has) {
+                return Err(format!("{name}: {lost:?} was acknowledged and is lost"));
+            }
+        }
+        Some(UploadStatus::Gone(_)) if promised.is_deleted || source.name == "gone.txt" => {}
+        other => return Err(format!("{name}: promised, and now {other:?}")),
+    }
+    Ok(())
+}
+
+/// One round: whether the machine died before the work was done, and what was wrong after it.
+async fn round(left: u64, seed: u64, config: &StoreConfig) -> (bool, Result<(), String>) {
+    let catalog: Arc<dyn Catalog> = Arc::new(MemoryCatalog::default());
+    let disk = SimDisk::new(left, seed);
+    let sources = sources();
+    let mut promised: Vec<_> = sources.iter().map(|_| Promised::default()).collect();
+    if let Ok(bench) = start(&disk, &catalog, config, "first boot").await {
+        work(&bench, &sources, &mut promised).await;
+    }
+    let has_died = disk.is_dead();
+    let found = after(&disk.after_death(), &catalog, &sources, &promised, config).await;
+    (has_died, found)
+}
+
+/// The next start, on what is left.
+async fn after(
+    disk: &SimDisk,
+    catalog: &Arc<dyn Catalog>,
+    sources: &[Source],
+    promised: &[Promised],
+    config: &StoreConfig,
+) -> Result<(), String> {
+    let words = |error: StoreError| error.to_string();
+    let honest = StoreConfig {
+        planted: None,
+        ..config.clone()
+    };
+    let bench = start(disk, catalog, &honest, "second boot")
+        .await
+        .map_err(words)?;
+    for (source, promised) in sources.iter().zip(promised) {
+        if config.durability == Durability::Power {
+            look(&bench, source, promised).await?;
+        }
+    }
+    // Nothing that is not whole lies among the files, whoever has promised what.
+    for (place, bytes) in disk.files("files/") {
+        let is_it = |source: &&Source| {
+            source.name == place || place == "new.txt" && source.name == "old.txt"
+        };
+        let source = sources
+            .iter()
+            .find(is_it)
+            .ok_or_else(|| format!("{place} is nobody's"))?;
+        if config.durability == Durability::Power && bytes != source.bytes {
+            return Err(format!("{place} is there and has other bytes"));
+        }
+    }
+    // And the rest of the work is done as if nothing had been.
+    let mut again: Vec<_> = sources.iter().map(|_| Promised::default()).collect();
+    for ((source, again), before) in sources.iter().zip(&mut again).zip(promised) {
+        if before.is_deleted || before.renamed.is_some() {
+            continue;
+        }
+        send(&bench, source, again)
+            .await
+            .map_err(|error| format!("{}: {error}", source.name))?;
+        if config.durability == Durability::Power {
+            look(&bench, source, again).await?;
+        }
+    }
+    bench.store.close().await.map_err(words)?;
+    let bench = start(disk, catalog, &honest, "second boot")
+        .await
+        .map_err(words)?;
+    let left: BTreeMap<_, _> = disk.files("incoming/");
+    if !left.is_empty() {
+        return Err(format!("bytes of nobody: {:?}", left.keys()));
+    }
+    bench.store.close().await.map_err(words)
+}
+
+/// Cuts at every step, with some seeds each, and then at random ones. What went wrong, and how often
+/// the machine died.
+async fn lab(seeds: u64, more: u64, config: &StoreConfig) -> (Vec<String>, u64) {
+    let (mut failures, mut died, mut steps) = (Vec::new(), 0, 0);
+    loop {
+        let mut has_died = false;
+        for seed in 0..seeds {
+            let (dead, found) = round(steps, seed * 7919 + steps + 1, config).await;
+            has_died |= dead;
+            died += u64::from(dead);
+            if let Err(why) = found {
+                failures.push(format!("step {steps}, seed {seed}: {why}"));
+            }
+        }
+        if !has_died {
+            break;
+        }
+        steps += 1;
+    }
+    let mut seed = 0x9E37_79B9_7F4A_7C15;
+    for _ in 0..more {
+        let at = random(&mut seed) % steps;
+        if let (_, Err(why)) = round(at, random(&mut seed), config).await {
+            failures.push(format!("step {at}: {why}"));
+        }
+        died += 1;
+    }
+    (failures, died)
+}
+
+fn with(durability: Durability, planted: Option<Planted>) -> StoreConfig {
+    StoreConfig {
+        durability,
+        planted,
+        ..config()
+    }
+}
+
+/// How many random cuts: more in the lab.
+fn cuts() -> u64 {
+    let set = std::env::var("HOIST_LAB_CUTS").ok();
+    set.and_then(|set| set.parse().ok()).unwrap_or(200)
+}
+
+#[tokio::test]
+async fn whatever_step_is_the_last_of_the_machine_nothing_acknowledged_is_lost() {
+    let (failures, died) = lab(2, cuts(), &with(Durability::Power, None)).await;
+    assert_eq!(failures, Vec::<String>::new());
+    assert!(died > 300, "{died}");
+    println!("{died} cuts, nothing lost");
+}
+
+#[tokio::test]
+async fn what_was_never_promised_is_asked_for_again_and_arrives() {
+    let (failures, _) = lab(1, cuts() / 2, &with(Durability::Process, None)).await;
+    assert_eq!(failures, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn the_lab_sees_what_is_acknowledged_before_it_is_synced() {
+    let (failures, _) = lab(
+        1,
+        0,
+        &with(Durability::Power, Some(Planted::AcknowledgeBeforeSync)),
+    )
+    .await;
+    assert!(
+        failures.iter().any(|why| why.contains("lost")),
+        "{failures:?}"
+    );
+}
+
+#[tokio::test]
+async fn the_lab_sees_a_file_that_is_named_before_its_bytes_are_synced() {
+    let (failures, _) = lab(
+        2,
+        0,
+        &with(Durability::Power, Some(Planted::RenameBeforeSync)),
+    )
+    .await;
+    assert!(
+        failures.iter().any(|why| why.contains("other bytes")),
+        "{failures:?}"
+    );
+}
