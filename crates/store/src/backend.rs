@@ -73,8 +73,10 @@ pub(crate) trait Incoming: Debug + Send + Sync {
     fn write_sum(&self, index: u32, sum: &[u8; 32]) -> io::Result<()>;
     /// Reads checksums from chunk `from` on, 32 bytes each, zeros for what is not there.
     fn read_sums(&self, from: u32, buffer: &mut [u8]) -> io::Result<usize>;
-    /// Records that the bytes `start..end` have come in order.
-    fn add_range(&self, start: u64, end: u64) -> io::Result<()>;
+    /// Records that the bytes `start..end` have come in order; `durable` if they are.
+    fn add_range(&self, start: u64, end: u64, durable: bool) -> io::Result<()>;
+    /// Forgets the ranges that were recorded before they were durable.
+    fn drop_unsafe_ranges(&self) -> io::Result<()>;
     /// The recorded ranges, as they were recorded.
     fn ranges(&self) -> io::Result<Vec<(u64, u64)>>;
     /// What is to be made durable so that all that was written here is.

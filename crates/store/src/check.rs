@@ -67,6 +67,7 @@ impl Shared {
             let Some(incoming) = backend.incoming(of.id)? else {
                 return Ok((0, Vec::new()));
             };
+            incoming.drop_unsafe_ranges()?;
             Ok((drop_lost(&*incoming, &of)?, incoming.unsynced()))
         });
         let (lost, unsynced) = looked.await?;

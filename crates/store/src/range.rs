@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use hoist_protocol::{ByteRange, Millis, Sender, UploadId};
 
 use crate::{
-    ChunkAnswer, Party, Store, StoreError,
+    ChunkAnswer, Durability, Party, Store, StoreError,
     active::{Active, Grant, RANGE, merge},
     backend::Incoming,
     chunk::PIECE,
@@ -258,8 +258,9 @@ impl RangeWriter {
             // recorded only when they are.
             self.shared.make_durable(incoming.unsynced()).await?;
             let bytes = Arc::clone(&incoming);
+            let durable = self.shared.config.durability == Durability::Power;
             let busy = self.shared.run("recording a range", move || {
-                bytes.add_range(start, end)?;
+                bytes.add_range(start, end, durable)?;
                 Ok(busy)
             });
             let busy = busy.await?;

@@ -15,6 +15,16 @@ use crate::{
 /// Uploads that are looked at in one go.
 const AT_ONCE: usize = 500;
 
+/// What the bytes are that a finished file has still among the incoming.
+enum Left {
+    /// Of no use: it lies in its place.
+    SecondName,
+    /// The whole file, which lies nowhere else.
+    File,
+    /// Not what the file was, which lies nowhere else.
+    Nothing,
+}
+
 impl Shared {
     /// Takes the old name of a renamed file away, which the catalog has kept until that is sure.
     pub(crate) async fn drop_name(&self, old: &Row) -> Result<(), StoreError> {
@@ -98,19 +108,29 @@ impl Shared {
             let Some(incoming) = backend.incoming(id)?.filter(|_| is_file) else {
                 return Ok(None);
             };
-            if backend.open(&at)?.is_some() {
-                return Ok(None);
+            let stored = backend.open(&at)?;
+            let length = stored.as_ref().map(|file| file.len()).transpose()?;
+            if length.is_some() && length == of.size {
+                return Ok(Some(Left::SecondName));
             }
-            let Some(layout) = of.layout() else {
-                return Ok(Some(false));
+            let is_whole = match of.layout() {
+                Some(layout) if incoming.len()? == layout.file_size() => {
+                    of.hash == Some(hash(&*incoming, layout, true)?)
+                }
+                _ => false,
             };
-            let is_whole = incoming.len()? == layout.file_size()
-                && of.hash == Some(hash(&*incoming, layout, true)?);
-            Ok(Some(is_whole))
+            Ok(match (is_whole, stored.is_some()) {
+                (true, false) => Some(Left::File),
+                // Something else lies in its place, which is not replaced.
+                (true, true) => None,
+                (false, true) => Some(Left::SecondName),
+                (false, false) => Some(Left::Nothing),
+            })
         });
         match whole.await? {
             None => Ok(false),
-            Some(true) => {
+            Some(Left::SecondName) => Ok(true),
+            Some(Left::File) => {
                 self.prepare(&place).await?;
                 let (backend, at, time) =
                     (Arc::clone(&self.backend), place.clone(), row.last_modified);
@@ -122,7 +142,7 @@ impl Shared {
                 tracing::warn!(%id, "a finished file had lost its name when the machine died, and has it again");
                 Ok(false)
             }
-            Some(false) => {
+            Some(Left::Nothing) => {
                 let from = row.stored_as;
                 self.catalog.apply(Command::Lost { id, from }).await?;
                 tracing::warn!(%id, "a finished file was lost when the machine died; it is asked for again");

@@ -22,6 +22,12 @@ use crate::backend::{Backend, Incoming, Stored, Unsynced};
 /// no more than one.
 const SYNC_ALL_FROM: usize = 16;
 
+/// Bytes of an entry in a file of ranges: start and end.
+const RANGE_BYTES: usize = 16;
+const RANGE: u64 = RANGE_BYTES as u64;
+/// Set in the start of a range that was recorded before its bytes were durable; no file is so long.
+const UNSAFE: u64 = 1 << 63;
+
 #[derive(Debug)]
 pub(crate) struct DiskBackend {
     disk: Arc<dyn Disk>,
@@ -350,16 +356,27 @@ impl Incoming for DiskIncoming {
         }
     }
 
-    fn add_range(&self, start: u64, end: u64) -> io::Result<()> {
+    fn add_range(&self, start: u64, end: u64, durable: bool) -> io::Result<()> {
         let file = self
             .side(&self.ranges, "ranges", Open::Create)?
             .ok_or(io::ErrorKind::NotFound)?;
-        let mut entry = [0; 16];
-        let (first, second) = entry.split_at_mut(8);
-        first.copy_from_slice(&start.to_be_bytes());
-        second.copy_from_slice(&end.to_be_bytes());
         // A torn entry at the end is overwritten: whole entries only.
-        file.write_at(file.len()? / 16 * 16, &entry)
+        let at = file.len()? / RANGE * RANGE;
+        let flag = if durable { 0 } else { UNSAFE };
+        let entry = [(start | flag).to_be_bytes(), end.to_be_bytes()].concat();
+        file.write_at(at, &entry)
+    }
+
+    fn drop_unsafe_ranges(&self) -> io::Result<()> {
+        let Some(file) = self.side(&self.ranges, "ranges", Open::Write)? else {
+            return Ok(());
+        };
+        for (at, (start, _)) in (0..).step_by(RANGE_BYTES).zip(entries(&*file)?) {
+            if start & UNSAFE != 0 {
+                file.write_at(at, &[0; RANGE_BYTES])?;
+            }
+        }
+        Ok(())
     }
 
     fn unsynced(&self) -> Vec<Unsynced> {
@@ -389,18 +406,25 @@ impl Incoming for DiskIncoming {
         let Some(file) = self.side(&self.ranges, "ranges", Open::Write)? else {
             return Ok(Vec::new());
         };
-        let mut bytes = vec![0; usize::try_from(file.len()?).map_err(io::Error::other)?];
-        let length = file.read_at(0, &mut bytes)?;
-        bytes.truncate(length);
-        let number = |part: &[u8]| part.try_into().map_or(0, u64::from_be_bytes);
-        Ok(bytes
-            .chunks_exact(16)
-            .map(|entry| {
-                let (start, end) = entry.split_at(8);
-                (number(start), number(end))
-            })
-            .collect())
+        let entries = entries(&*file)?.into_iter();
+        let ranges = entries.map(|(start, end)| (start & !UNSAFE, end));
+        Ok(ranges.filter(|(start, end)| start < end).collect())
     }
+}
+
+/// The entries of a file of ranges, one after the other.
+fn entries(file: &dyn DiskFile) -> io::Result<Vec<(u64, u64)>> {
+    let mut bytes = vec![0; usize::try_from(file.len()?).map_err(io::Error::other)?];
+    let length = file.read_at(0, &mut bytes)?;
+    bytes.truncate(length);
+    let number = |part: &[u8]| part.try_into().map_or(0, u64::from_be_bytes);
+    Ok(bytes
+        .chunks_exact(RANGE_BYTES)
+        .map(|entry| {
+            let (start, end) = entry.split_at(8);
+            (number(start), number(end))
+        })
+        .collect())
 }
 
 #[derive(Debug)]
