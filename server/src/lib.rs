@@ -17,7 +17,7 @@ use hoist_axum::Clock;
 use hoist_store::{Store, StoreError};
 use tokio::net::TcpListener;
 
-pub use config::{Config, ConfigError, Plan, Secret, Visitors};
+pub use config::{Config, ConfigError, Durable, Plan, Secret, Visitors};
 
 /// Why the program ended.
 #[derive(Debug, thiserror::Error)]

@@ -8,6 +8,7 @@ mod unit;
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Parser, Subcommand, ValueEnum};
+use hoist_store::Durability;
 use http::HeaderName;
 
 pub use plan::{ConfigError, Plan};
@@ -90,6 +91,10 @@ pub struct Config {
     /// How much of the disk stays free.
     #[arg(long, env = "HOIST_KEEP_FREE", default_value = "256MiB", value_parser = bytes)]
     pub keep_free: u64,
+    /// What survives of what was acknowledged: `power` for the death of the machine, which costs a sync,
+    /// shared by all who wait; `process` for that of the server alone.
+    #[arg(long, env = "HOIST_DURABILITY", value_enum, default_value_t = Durable::Power)]
+    pub durability: Durable,
     /// How long an unfinished upload is kept after its last byte.
     #[arg(long, env = "HOIST_KEEP_UNFINISHED", default_value = "7d", value_parser = span_ms)]
     pub keep_unfinished: u64,
@@ -115,6 +120,24 @@ pub struct Config {
 pub enum Command {
     /// Asks the server on --addr whether it lives; the exit code says so.
     Health,
+}
+
+/// What survives of what was acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Durable {
+    /// The death of the server.
+    Process,
+    /// The death of the machine.
+    Power,
+}
+
+impl From<Durable> for Durability {
+    fn from(durable: Durable) -> Self {
+        match durable {
+            Durable::Process => Self::Process,
+            Durable::Power => Self::Power,
+        }
+    }
 }
 
 /// Who sees whose files.

@@ -4,7 +4,7 @@ use std::{fmt, net::SocketAddr, path::PathBuf};
 
 use hoist_axum::{HttpConfig, ServeConfig};
 use hoist_protocol::{ChunkLayout, Limits, MAX_CHUNK_SIZE, MAX_FILE_SIZE, MIN_CHUNK_SIZE};
-use hoist_store::StoreConfig;
+use hoist_store::{Durability, StoreConfig};
 use http::HeaderName;
 use leptos::config::LeptosOptions;
 use tokio::net::TcpListener;
@@ -152,6 +152,7 @@ impl Config {
                 unfinished_ttl_ms: self.keep_unfinished,
                 delete_grace_ms: self.delete_grace,
                 keep_free: self.keep_free,
+                durability: self.durability.into(),
                 ..StoreConfig::default()
             },
             http: HttpConfig {
@@ -261,6 +262,14 @@ impl fmt::Display for Plan {
             show_bytes(limits.pack_size),
             show_bytes(limits.file_size),
             show_bytes(self.store.keep_free),
+        )?;
+        write!(
+            f,
+            " durability={}",
+            match self.store.durability {
+                Durability::Process => "process",
+                Durability::Power => "power",
+            }
         )?;
         write!(
             f,
@@ -427,7 +436,7 @@ mod tests {
         assert_eq!(
             shown.to_string(),
             "data=/d prefix=/hoist classic=/server.php visitors=shared sign-in=none chunk-size=512KiB pack-size=1MiB \
-             max-file-size=16TiB keep-free=256MiB max-unfinished=100000 keep-unfinished=7d delete-grace=30s body-idle=30s \
+             max-file-size=16TiB keep-free=256MiB durability=power max-unfinished=100000 keep-unfinished=7d delete-grace=30s body-idle=30s \
              header-timeout=30s max-connections=16384 min-file-size=2B quota=5GiB max-files=7 types=image/*,.pdf"
         );
     }

@@ -5,6 +5,7 @@
 mod classic;
 mod composition;
 mod demo;
+mod lab;
 mod large_form;
 mod process;
 mod program;

@@ -22,7 +22,12 @@ pub(crate) fn root() -> PathBuf {
 
 /// The binary with flags and nothing of this shell's settings.
 pub(crate) fn command(flags: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hoist"));
+    clean(&Program::path(), flags)
+}
+
+/// Another program with flags and nothing of this shell's settings.
+fn clean(program: &Path, flags: &[&str]) -> Command {
+    let mut command = Command::new(program);
     for (name, _) in std::env::vars() {
         if name.starts_with("HOIST_") || name.starts_with("LEPTOS_") {
             command.env_remove(name);
@@ -48,7 +53,23 @@ impl Program {
 
     /// The same, with variables in its environment. On loopback if no flag says otherwise.
     pub(crate) fn start_with(data: &Path, flags: &[&str], variables: &[(&str, &str)]) -> Self {
-        let mut command = command(flags);
+        Self::start_program(&Self::path(), data, flags, variables)
+    }
+
+    /// The binary: that of this build, or for a lab another.
+    pub(crate) fn path() -> PathBuf {
+        let set = std::env::var_os("LAB_PROGRAM");
+        set.map_or_else(|| env!("CARGO_BIN_EXE_hoist").into(), PathBuf::from)
+    }
+
+    /// The same with another program, which becomes this one.
+    pub(crate) fn start_program(
+        program: &Path,
+        data: &Path,
+        flags: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
+        let mut command = clean(program, flags);
         if !flags.contains(&"--addr") {
             command.args(["--addr", "127.0.0.1:0"]);
         }

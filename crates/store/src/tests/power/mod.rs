@@ -323,7 +323,7 @@ async fn whatever_step_is_the_last_of_the_machine_nothing_acknowledged_is_lost()
     let (failures, died) = lab(2, cuts(), &with(Durability::Power, None)).await;
     assert_eq!(failures, Vec::<String>::new());
     assert!(died > 300, "{died}");
-    println!("{died} cuts, nothing lost");
+    println!("power, simulated disk: {died} cuts, nothing lost");
 }
 
 #[tokio::test]
