@@ -10,7 +10,9 @@ use std::{
     },
 };
 
-use hoist_protocol::{ListCounts, UploadId, UploadStatus};
+use hoist_protocol::{ErrorCode, ListCounts, UploadId, UploadStatus};
+
+use rustix::io::Errno;
 
 use super::{
     names::walk,
@@ -36,12 +38,12 @@ struct DyingFile(Arc<dyn DiskFile>, Arc<Fuse>);
 #[derive(Debug)]
 pub(super) struct Fuse {
     left: AtomicU64,
-    once: Option<io::ErrorKind>,
+    once: Option<Errno>,
     gate: Option<Mutex<(Sender<()>, Receiver<()>)>>,
 }
 
 impl Fuse {
-    fn new(left: u64, once: Option<io::ErrorKind>) -> Arc<Self> {
+    fn new(left: u64, once: Option<Errno>) -> Arc<Self> {
         Arc::new(Self {
             left: AtomicU64::new(left),
             once,
@@ -98,7 +100,7 @@ fn step(fuse: &Fuse) -> io::Result<()> {
     }
     match (before, fuse.once) {
         (Err(_), _) => Err(io::Error::other("the process is dead")),
-        (Ok(0), Some(kind)) => Err(kind.into()),
+        (Ok(0), Some(errno)) => Err(errno.into()),
         (Ok(_), _) => Ok(()),
     }
 }
@@ -360,12 +362,28 @@ async fn cut_at_every_step(intrudes: bool) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_disk_that_is_full_for_a_moment_at_any_step_costs_nothing_acknowledged() {
+async fn a_disk_without_room_for_a_moment_at_any_step_costs_nothing_acknowledged() {
+    for errno in [Errno::NOSPC, Errno::DQUOT] {
+        fail_each_step_once(errno, ErrorCode::StorageFull).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_fails_for_a_moment_at_any_step_costs_nothing_acknowledged() {
+    // Damaged, remounted for reading only, or no descriptor left.
+    for errno in [Errno::IO, Errno::ROFS, Errno::MFILE] {
+        fail_each_step_once(errno, ErrorCode::Internal).await;
+    }
+}
+
+/// Fails each operation of one upload in turn, once; a write has put half of its bytes there by then.
+/// The client is told what it was, sends again, and the file is whole.
+async fn fail_each_step_once(errno: Errno, code: ErrorCode) {
     let all = bytes(3 * CHUNK + 100, 7);
-    let mut steps = 0;
+    let (mut steps, mut failed) = (0, 0);
     loop {
         let folder = Arc::new(tempfile::tempdir().unwrap());
-        let left = Fuse::new(steps, Some(io::ErrorKind::StorageFull));
+        let left = Fuse::new(steps, Some(errno));
         let real = RealDisk::open(folder.path()).unwrap();
         let disk = DyingDisk {
             real,
@@ -378,21 +396,28 @@ async fn a_disk_that_is_full_for_a_moment_at_any_step_costs_nothing_acknowledged
             receipt = loop {
                 match bench.send(id, &all, index).await {
                     Ok(answer) => break answer.receipt,
-                    Err(StoreError::StorageFull) => refused += 1,
-                    Err(error) => panic!("step {steps}: {error:?}"),
+                    Err(error) => assert_eq!(error.code(), code, "step {steps}: {error:?}"),
                 }
+                refused += 1;
                 assert_eq!(refused, 1, "step {steps}");
             };
         }
+        failed += refused;
         assert_eq!(receipt.unwrap().hash.unwrap().to_string(), hash(&all));
         assert!(std::fs::read(folder.path().join("files/d/a.bin")).unwrap() == all);
         assert_eq!(walk(&folder.path().join("files")).len(), 1, "step {steps}");
+        // What the failed step left behind does not outlive the next start.
+        drop(bench);
+        let real = Arc::new(RealDisk::open(folder.path()).unwrap());
+        let _again = Bench::over(&folder, real).await.unwrap();
+        let left_over = walk(&folder.path().join("incoming"));
+        assert_eq!(left_over, Vec::<String>::new(), "step {steps}");
         if !left.has_blown() {
             break;
         }
         steps += 1;
     }
-    assert!(steps >= 12, "only {steps} steps were there to fail");
+    assert!(failed >= 12, "only {failed} of {steps} steps were missed");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
