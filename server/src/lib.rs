@@ -6,6 +6,7 @@ pub mod compose;
 pub mod config;
 pub mod health;
 mod hosts;
+pub mod inspect;
 mod key;
 pub mod shutdown;
 mod sweeper;
@@ -47,6 +48,9 @@ pub enum RunError {
         #[source]
         source: StoreError,
     },
+    /// So many finished files are missing or have other bytes.
+    #[error("{0} files are damaged")]
+    Damaged(u64),
     /// The key of the visitors' cookies cannot be read or made.
     #[error("cannot use the key {}", .file.display())]
     Key {

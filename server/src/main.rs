@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use hoist_server::{Config, RunError, config::Command, health, run, shutdown, telemetry};
+use hoist_server::{Config, RunError, config::Command, health, inspect, run, shutdown, telemetry};
 
 #[cfg(target_env = "musl")]
 #[global_allocator]
@@ -18,6 +18,9 @@ fn main() -> ExitCode {
             let addr = config.listens_on();
             health::ask(addr).map_err(|source| RunError::Health { addr, source })
         }
+        Some(Command::Verify) => wait(inspect::verify(&config.data)),
+        Some(Command::Sweep { dry_run: true }) => wait(inspect::would_sweep(&config.data)),
+        Some(Command::Sweep { dry_run: false }) => wait(inspect::sweep(&config.data)),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -28,12 +31,16 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve(config: Config) -> Result<(), RunError> {
+fn wait(work: impl Future<Output = Result<(), RunError>>) -> Result<(), RunError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(RunError::Runtime)?;
-    runtime.block_on(async {
+    runtime.block_on(work)
+}
+
+fn serve(config: Config) -> Result<(), RunError> {
+    wait(async {
         let plan = config.check()?;
         let listener = plan.bind().await?;
         run(listener, plan, shutdown::signal()).await

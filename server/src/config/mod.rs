@@ -25,7 +25,7 @@ pub struct Config {
     #[command(subcommand)]
     pub command: Option<Command>,
     /// Folder of everything that is kept; made if it is not there.
-    #[arg(long, env = "HOIST_DATA", default_value = "./data")]
+    #[arg(long, global = true, env = "HOIST_DATA", default_value = "./data")]
     pub data: PathBuf,
     /// Address to listen on; if not given, LEPTOS_SITE_ADDR, else 127.0.0.1:3000.
     #[arg(long, env = "HOIST_ADDR", global = true)]
@@ -120,6 +120,15 @@ pub struct Config {
 pub enum Command {
     /// Asks the server on --addr whether it lives; the exit code says so.
     Health,
+    /// Reads every finished file in --data and says which are not as they were; the exit code says
+    /// whether any is damaged. A server may run meanwhile.
+    Verify,
+    /// Removes what has expired from --data, which must have no server: that one does so by itself.
+    Sweep {
+        /// Only says what would go. A server may run meanwhile.
+        #[arg(long)]
+        dry_run: bool,
+    },
 }
 
 /// What survives of what was acknowledged.

@@ -5,6 +5,7 @@
 mod classic;
 mod composition;
 mod demo;
+mod inspect;
 mod lab;
 mod large_form;
 mod process;

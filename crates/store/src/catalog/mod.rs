@@ -18,7 +18,7 @@ use crate::{Owner, StoreError};
 pub(crate) use memory::MemoryCatalog;
 pub(crate) use room::{Left, NoRoom, Room};
 pub(crate) use row::{Row, RowState};
-pub(crate) use sqlite::SqliteCatalog;
+pub(crate) use sqlite::{CatalogLook, SqliteCatalog};
 
 pub(crate) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 

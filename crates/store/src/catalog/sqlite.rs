@@ -5,6 +5,7 @@
 //! a thousand small files that finish together cost one commit, not a thousand.
 
 mod command;
+mod look;
 mod query;
 
 use std::{os::unix::fs::OpenOptionsExt as _, path::Path, sync::atomic::Ordering, time::Duration};
@@ -88,6 +89,8 @@ CREATE TRIGGER IF NOT EXISTS uploads_removed AFTER DELETE ON uploads BEGIN
         hidden_bytes = hidden_bytes - (OLD.state = 3) * ifnull(OLD.size, 0) WHERE owner = OLD.owner;
 END;
 ";
+
+pub(crate) use look::CatalogLook;
 
 type Job = (Command, oneshot::Sender<Result<Outcome, StoreError>>);
 

@@ -65,7 +65,7 @@ pub(super) fn row(row: &SqliteRow) -> Result<Row, sqlx::Error> {
     })
 }
 
-fn rows(found: &[SqliteRow]) -> Result<Vec<Row>, StoreError> {
+pub(super) fn rows(found: &[SqliteRow]) -> Result<Vec<Row>, StoreError> {
     found
         .iter()
         .map(row)
