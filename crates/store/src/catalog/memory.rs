@@ -119,9 +119,11 @@ fn usage(rows: &BTreeMap<UploadId, Row>, owner: Option<&Owner>, since: u64) -> U
             if row.received > 0 || row.created > since {
                 let size = row.size.unwrap_or(row.received);
                 usage.unfinished_bytes = usage.unfinished_bytes.saturating_add(size);
-                usage.missing_bytes = usage
-                    .missing_bytes
-                    .saturating_add(size.saturating_sub(row.received));
+                let missing = size.saturating_sub(row.received);
+                usage.missing_bytes = usage.missing_bytes.saturating_add(missing);
+                if row.received > 0 {
+                    usage.missing_of_begun = usage.missing_of_begun.saturating_add(missing);
+                }
             }
         }
     }

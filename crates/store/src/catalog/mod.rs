@@ -192,7 +192,9 @@ pub(crate) struct Usage {
     /// Of unfinished uploads whose reservation counts: their whole size, or what has come if that is
     /// not known …
     pub(crate) unfinished_bytes: u64,
-    /// … and what of it had not come when they were last touched.
+    /// … and what of it had not come when they were last touched …
     pub(crate) missing_bytes: u64,
+    /// … as far as a byte of them had.
+    pub(crate) missing_of_begun: u64,
     pub(crate) unfinished: u64,
 }

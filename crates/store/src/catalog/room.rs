@@ -34,7 +34,7 @@ pub(crate) struct Left {
 /// What there is not enough of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NoRoom {
-    /// Free bytes that nobody else has reserved.
+    /// Free bytes that no upload that has begun needs, nor another one of the owner.
     Storage,
     /// The owner's bytes.
     Quota,
@@ -48,8 +48,12 @@ impl Room {
     /// What is left, given what the owner and what all have.
     pub(crate) fn left(&self, own: Usage, all: Usage) -> Left {
         let used = own.finished_bytes.saturating_add(own.unfinished_bytes);
+        // What others have only announced is no reason to refuse anybody: a thousand strangers could
+        // announce a terabyte each. Who has begun keeps the room for the rest.
+        let announced = own.missing_bytes.saturating_sub(own.missing_of_begun);
+        let reserved = all.missing_of_begun.saturating_add(announced);
         Left {
-            storage: self.free.saturating_sub(all.missing_bytes),
+            storage: self.free.saturating_sub(reserved),
             quota: self
                 .quota
                 .map_or(u64::MAX, |quota| quota.saturating_sub(used)),

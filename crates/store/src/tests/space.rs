@@ -4,7 +4,7 @@ use hoist_protocol::{CreateAnswer, ErrorCode, NewFile};
 
 use super::{
     conformance,
-    support::{Bench, CHUNK, NOW, bytes, config, file},
+    support::{Bench, CHUNK, NOW, bytes, config, file, hash},
 };
 use crate::{Store, StoreError};
 
@@ -274,6 +274,49 @@ async fn more_than_is_free_is_refused_and_what_has_come_is_not_counted_twice() {
         code(&bench.create(file("one more", 1)).await),
         Some(ErrorCode::StorageFull)
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_strangers_who_announce_a_terabyte_each_do_not_stop_anybody() {
+    const TB: u64 = 1_000_000_000_000;
+    // Room for less than the first of them.
+    let disk = Bench::disk().await;
+    // Room for most of them together, but not for all and one more.
+    let memory = Bench::memory();
+    for bench in [disk, memory] {
+        let mut announced = 0;
+        for n in 0..1200 {
+            let stranger = bench.other(&format!("stranger-{n}"));
+            announced += u64::from(code(&stranger.create(file("huge", TB)).await).is_none());
+        }
+        let healthy = bench.other("healthy");
+        let all = bytes(2 * CHUNK, 3);
+        let receipt = healthy.upload(file("a", 2 * CHUNK), &all).await;
+        assert_eq!(receipt.hash.unwrap().to_string(), hash(&all));
+        // In one call nobody gets more than there is.
+        let files: Vec<_> = (0..1200).map(|n| file(&format!("{n}"), TB)).collect();
+        let greedy = bench.other("greedy");
+        let made = bench
+            .store
+            .create(NOW, &greedy.party, &files[..1000])
+            .await
+            .unwrap();
+        let more = bench
+            .store
+            .create(NOW, &greedy.party, &files[1000..])
+            .await
+            .unwrap();
+        let granted = made
+            .iter()
+            .chain(&more)
+            .filter(|answer| code(answer).is_none())
+            .count();
+        assert!(granted < 1200, "{granted} of 1200, {announced} announced");
+        assert!(matches!(
+            code(more.last().unwrap()),
+            Some(ErrorCode::StorageFull)
+        ));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -166,7 +166,9 @@ pub(super) async fn usage(
                 (SELECT ifnull(sum(max(size - received, 0)), 0) FROM uploads WHERE state < 2 \
                     AND (?1 IS NULL OR owner = ?1) AND (received > 0 OR created > ?2)), \
                 (SELECT ifnull(sum(unfinished), 0) FROM totals WHERE ?1 IS NULL OR owner = ?1), \
-                (SELECT ifnull(sum(finished), 0) FROM totals WHERE ?1 IS NULL OR owner = ?1)",
+                (SELECT ifnull(sum(finished), 0) FROM totals WHERE ?1 IS NULL OR owner = ?1), \
+                (SELECT ifnull(sum(max(size - received, 0)), 0) FROM uploads WHERE state < 2 \
+                    AND (?1 IS NULL OR owner = ?1) AND received > 0)",
     )
     .bind(owner)
     .bind(number(since))
@@ -179,6 +181,7 @@ pub(super) async fn usage(
         missing_bytes: get(2)?,
         unfinished: get(3)?,
         finished: get(4)?,
+        missing_of_begun: get(5)?,
     })
 }
 
