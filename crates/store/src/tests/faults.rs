@@ -278,3 +278,37 @@ async fn what_is_said_to_be_lost_is_forgotten_only_where_it_lies_and_is_seen() {
         assert!(matches!(bench.status(id).await, UploadStatus::Gone(_)));
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_opens_no_file_of_those_that_are_there() {
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let file_of = |n: u64| file(&format!("{n}"), if n < 40 { 3 } else { 2 * CHUNK });
+    let before = Bench::over(&folder, Arc::new(RealDisk::open(folder.path()).unwrap()));
+    let before = before.await.unwrap();
+    let mut begun = Vec::new();
+    for n in 0..80 {
+        let id = before.needed(file_of(n)).await.id;
+        let all = vec![7; if n < 40 { 3 } else { 2 * CHUNK as usize }];
+        before.send(id, &all, 0).await.unwrap();
+        begun.push(id);
+    }
+    drop(before);
+
+    let opened = Arc::new(Mutex::new(Vec::new()));
+    let disk = HookedDisk {
+        real: RealDisk::open(folder.path()).unwrap(),
+        hook: Arc::default(),
+    };
+    let seen = Arc::clone(&opened);
+    *disk.hook.lock().unwrap() = Some(Arc::new(Box::new(move |what: &str, path: &str| {
+        if what == "open" {
+            seen.lock().unwrap().push(path.to_owned());
+        }
+        Ok(())
+    })));
+    let bench = Bench::over(&folder, Arc::new(disk)).await.unwrap();
+    assert_eq!(*opened.lock().unwrap(), Vec::<String>::new());
+    // One that is asked for is.
+    assert_eq!(bench.received(begun[79]).await, [(0, CHUNK)]);
+    assert!(!opened.lock().unwrap().is_empty());
+}
