@@ -24,5 +24,6 @@ mod running;
 mod sockets;
 mod status;
 mod support;
+mod table;
 mod visitors;
 mod zip;

@@ -1,0 +1,346 @@
+//! Every route, for every kind of visitor, on an upload in every state that is another's: nobody reads,
+//! lists, extends, completes, cancels, deletes or detects it. What is not allowed here is denied.
+
+use axum::{Router, body::Body, routing::get};
+use hoist_axum::{Authorizer, CookieConfig, CookieKey, CookieVisitors, HttpConfig};
+use hoist_protocol::{
+    ChunkLayout, CreateAnswer, CreateResponse, DeleteRequest, StatusRequest, UploadId,
+};
+use hoist_store::StoreConfig;
+use http::{Method, Request};
+
+use crate::support::{Answer, C, Server, bytes, chunk, creates, file, pack, post, request};
+
+/// A call about one upload.
+struct Route {
+    name: &'static str,
+    changes: bool,
+    call: fn(UploadId) -> Request<Body>,
+}
+
+fn json(path: &str, body: &impl serde::Serialize) -> Request<Body> {
+    post(path, serde_json::to_vec(body).unwrap())
+}
+
+/// The chunk that would complete the unfinished one.
+fn last_chunk(id: UploadId) -> Vec<u8> {
+    let all = bytes(2 * C);
+    let layout = ChunkLayout::new(2 * C, C).unwrap();
+    pack("stranger", 9, &[chunk(id, layout, 1, &all)])
+}
+
+fn ids(id: UploadId) -> DeleteRequest {
+    DeleteRequest { ids: vec![id] }
+}
+
+/// All that take an id.
+fn routes() -> Vec<Route> {
+    let route = |name, changes, call| Route {
+        name,
+        changes,
+        call,
+    };
+    vec![
+        route("POST /uploads/status", false, |id| {
+            json(
+                "/uploads/status",
+                &StatusRequest {
+                    ids: vec![id],
+                    checksums: None,
+                },
+            )
+        }),
+        route("POST /uploads/delete", true, |id| {
+            json("/uploads/delete", &ids(id))
+        }),
+        route("POST /uploads/restore", true, |id| {
+            json("/uploads/restore", &ids(id))
+        }),
+        route("DELETE /uploads/{id}", true, |id| {
+            request(Method::DELETE, &format!("/uploads/{id}"), Body::empty())
+        }),
+        route("POST /packs", true, |id| post("/packs", last_chunk(id))),
+        route("GET /files/{id}", false, |id| {
+            request(Method::GET, &format!("/files/{id}/secret"), Body::empty())
+        }),
+        route("HEAD /files/{id}", false, |id| {
+            request(Method::HEAD, &format!("/files/{id}/secret"), Body::empty())
+        }),
+        route("POST /form/delete", true, |id| {
+            post("/form/delete", format!("id={id}"))
+        }),
+    ]
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum State {
+    Unfinished,
+    Finished,
+    Deleted,
+}
+
+fn server() -> Server {
+    let visitors = CookieVisitors::new(CookieKey::from_bytes([7; 32]), CookieConfig::default());
+    let config = HttpConfig {
+        authorize: Authorizer::new(visitors.clone()),
+        ..HttpConfig::default()
+    };
+    let mut server = Server::with(config, StoreConfig::default());
+    let page = Router::new().route("/hoist-page", get(async || "page"));
+    server.router = server.router.merge(page).layer(visitors.layer());
+    server
+}
+
+/// The cookie of a new browser.
+async fn visit(server: &Server) -> String {
+    let page = Request::builder()
+        .uri("/hoist-page")
+        .header("accept", "text/html");
+    let answer = server.send(page.body(Body::empty()).unwrap()).await;
+    let set = answer.header("set-cookie").unwrap();
+    set.split(';').next().unwrap().to_owned()
+}
+
+fn with(mut request: Request<Body>, headers: &[(&'static str, &str)]) -> Request<Body> {
+    for (name, value) in headers {
+        request.headers_mut().insert(*name, value.parse().unwrap());
+    }
+    request
+}
+
+/// Everything of an answer that could tell something, but for the id that was asked for.
+fn told(answer: &Answer, id: UploadId) -> String {
+    let mut headers: Vec<_> = answer
+        .headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
+        .collect();
+    headers.sort();
+    let body = String::from_utf8_lossy(&answer.body);
+    format!("{} {headers:?} {body}", answer.status).replace(&id.to_string(), "ID")
+}
+
+/// One upload in a state, made by its owner.
+async fn prepared(server: &Server, owner: &str, state: State) -> UploadId {
+    let mine = [("cookie", owner)];
+    let all = bytes(2 * C);
+    let body = serde_json::to_vec(&creates(vec![file("secret", 2 * C)])).unwrap();
+    let created = server.send(with(post("/uploads", body), &mine)).await;
+    let CreateAnswer::Needed(needed) = created.json::<CreateResponse>().answers.remove(0) else {
+        panic!("it is new");
+    };
+    let layout = ChunkLayout::new(2 * C, C).unwrap();
+    let count = if state == State::Unfinished { 1 } else { 2 };
+    let chunks: Vec<_> = (0..count)
+        .map(|index| chunk(needed.id, layout, index, &all))
+        .collect();
+    let sent = server
+        .send(with(post("/packs", pack("s", 0, &chunks)), &mine))
+        .await;
+    assert!(sent.status.is_success(), "{sent:?}");
+    if state == State::Deleted {
+        let deleted = server
+            .send(with(json("/uploads/delete", &ids(needed.id)), &mine))
+            .await;
+        assert!(deleted.status.is_success(), "{deleted:?}");
+    }
+    needed.id
+}
+
+/// What the owner sees: the status, the list, and the bytes if there are some.
+async fn seen(server: &Server, owner: &str, id: UploadId) -> Vec<String> {
+    let mine = [("cookie", owner)];
+    let mut all = Vec::new();
+    for call in [
+        json(
+            "/uploads/status",
+            &StatusRequest {
+                ids: vec![id],
+                checksums: None,
+            },
+        ),
+        request(Method::GET, "/uploads", Body::empty()),
+        request(Method::GET, &format!("/files/{id}/secret"), Body::empty()),
+    ] {
+        let answer = server.send(with(call, &mine)).await;
+        all.push(format!(
+            "{} {}",
+            answer.status,
+            String::from_utf8_lossy(&answer.body)
+        ));
+    }
+    all
+}
+
+#[tokio::test]
+async fn for_everybody_else_an_upload_is_one_that_never_was() {
+    let never = UploadId::from_bytes([0xEE; 16]);
+    for state in [State::Unfinished, State::Finished, State::Deleted] {
+        let server = server();
+        let owner = visit(&server).await;
+        let id = prepared(&server, &owner, state).await;
+        let before = seen(&server, &owner, id).await;
+        let (other, stranger) = (visit(&server).await, "hoist-visitor=bm9ib2R5LWtub3dzLW1l");
+        let visitors: [(&str, Vec<(&'static str, &str)>); 4] = [
+            ("another visitor", vec![("cookie", &other)]),
+            ("nobody", vec![]),
+            ("an unknown cookie", vec![("cookie", stranger)]),
+            (
+                "a page elsewhere",
+                vec![
+                    ("cookie", &other),
+                    ("origin", "https://evil.example"),
+                    ("sec-fetch-site", "cross-site"),
+                ],
+            ),
+        ];
+        for (who, headers) in &visitors {
+            for route in routes() {
+                let what = format!("{who}, {}, {state:?}", route.name);
+                let real = server.send(with((route.call)(id), headers)).await;
+                let unreal = server.send(with((route.call)(never), headers)).await;
+                assert_eq!(told(&real, id), told(&unreal, never), "{what}");
+                assert!(
+                    !String::from_utf8_lossy(&real.body).contains("secret"),
+                    "{what}: {real:?}"
+                );
+            }
+            // Calls without an id tell nothing of it either.
+            for path in ["/uploads", "/zip", "/zip/secret", "/limits"] {
+                let answer = server
+                    .send(with(request(Method::GET, path, Body::empty()), headers))
+                    .await;
+                let body = String::from_utf8_lossy(&answer.body);
+                assert!(
+                    !body.contains("secret") && !body.contains(&id.to_string()),
+                    "{who}, {path}"
+                );
+            }
+        }
+        // The same file, chosen by somebody else, is a new one.
+        for (who, headers) in &visitors {
+            let body = serde_json::to_vec(&creates(vec![file("secret", 2 * C)])).unwrap();
+            let created = server.send(with(post("/uploads", body), headers)).await;
+            if created.status.is_success() {
+                match created.json::<CreateResponse>().answers.remove(0) {
+                    CreateAnswer::Needed(needed) => {
+                        assert!(needed.id != id && needed.received.is_empty(), "{who}");
+                    }
+                    other => panic!("{who}: {other:?}"),
+                }
+            }
+        }
+        assert_eq!(
+            seen(&server, &owner, id).await,
+            before,
+            "{state:?}: nothing of it has changed"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_page_elsewhere_changes_nothing_even_with_the_owners_cookie() {
+    for state in [State::Unfinished, State::Finished, State::Deleted] {
+        let server = server();
+        let owner = visit(&server).await;
+        let id = prepared(&server, &owner, state).await;
+        let before = seen(&server, &owner, id).await;
+        for headers in [
+            [
+                ("cookie", owner.as_str()),
+                ("origin", "https://evil.example"),
+            ],
+            [("cookie", owner.as_str()), ("origin", "null")],
+            [("cookie", owner.as_str()), ("sec-fetch-site", "cross-site")],
+        ] {
+            for route in routes().into_iter().filter(|route| route.changes) {
+                let answer = server.send(with((route.call)(id), &headers)).await;
+                assert_eq!(
+                    answer.status.as_u16(),
+                    403,
+                    "{}, {headers:?}, {state:?}",
+                    route.name
+                );
+            }
+        }
+        assert_eq!(seen(&server, &owner, id).await, before, "{state:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_table_can_fail_the_owner_is_told_more_of_an_upload_than_of_one_that_never_was() {
+    let never = UploadId::from_bytes([0xEE; 16]);
+    for route in routes() {
+        let mut differs = false;
+        for state in [State::Unfinished, State::Finished, State::Deleted] {
+            let server = server();
+            let owner = visit(&server).await;
+            let id = prepared(&server, &owner, state).await;
+            let mine = [("cookie", owner.as_str())];
+            let unreal = server.send(with((route.call)(never), &mine)).await;
+            let before = seen(&server, &owner, id).await;
+            let real = server.send(with((route.call)(id), &mine)).await;
+            differs |= told(&real, id) != told(&unreal, never);
+            differs |= seen(&server, &owner, id).await != before;
+        }
+        assert!(differs, "{}", route.name);
+    }
+}
+
+#[tokio::test]
+async fn no_other_method_and_no_other_address_does_anything() {
+    let server = server();
+    let owner = visit(&server).await;
+    let id = prepared(&server, &owner, State::Finished).await;
+    let before = seen(&server, &owner, id).await;
+    let known: [(&str, &[&str]); 11] = [
+        ("/uploads", &["GET", "HEAD", "POST"]),
+        ("/uploads/status", &["POST"]),
+        ("/uploads/delete", &["POST"]),
+        ("/uploads/restore", &["POST"]),
+        ("/uploads/ID", &["DELETE"]),
+        ("/packs", &["POST"]),
+        ("/files/ID/secret", &["GET", "HEAD"]),
+        ("/form", &["POST"]),
+        ("/form/delete", &["POST"]),
+        ("/zip", &["GET", "HEAD"]),
+        ("/limits", &["GET", "HEAD"]),
+    ];
+    for (path, methods) in known {
+        for method in [
+            "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND",
+        ] {
+            if methods.contains(&method) {
+                continue;
+            }
+            let path = path.replace("ID", &id.to_string());
+            let method = Method::from_bytes(method.as_bytes()).unwrap();
+            let call = request(method.clone(), &path, Body::empty());
+            let answer = server.send(with(call, &[("cookie", &owner)])).await;
+            assert!(
+                matches!(answer.status.as_u16(), 403 | 404 | 405 | 501),
+                "{method} {path}: {answer:?}"
+            );
+        }
+    }
+    for path in [
+        "/",
+        "/uploads/",
+        "/files",
+        "/files/ID",
+        "/packs/ID",
+        "/../hoist/uploads",
+        "/uploads/ID/rename",
+        "//uploads",
+    ] {
+        let path = path.replace("ID", &id.to_string());
+        let answer = server
+            .send(with(
+                request(Method::GET, &path, Body::empty()),
+                &[("cookie", &owner)],
+            ))
+            .await;
+        assert!(!answer.status.is_success(), "{path}: {answer:?}");
+    }
+    assert_eq!(seen(&server, &owner, id).await, before);
+}
