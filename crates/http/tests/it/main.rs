@@ -8,6 +8,7 @@
 )] // small numbers; a test that panics has failed
 
 mod cancel;
+mod classes;
 mod classic;
 mod codes;
 mod create;

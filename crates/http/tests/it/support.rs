@@ -91,6 +91,11 @@ impl Server {
         std::fs::read(folder.join("files").join(stored_as)).unwrap()
     }
 
+    /// The data folder.
+    pub(crate) fn data(&self) -> &std::path::Path {
+        self.folder.as_ref().unwrap().path()
+    }
+
     /// Takes the disk away under the store: where bytes would arrive is a file.
     pub(crate) fn break_disk(&self) {
         let incoming = self.folder.as_ref().unwrap().path().join("incoming");
