@@ -180,7 +180,7 @@ fn builder(config: &ServeConfig) -> Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         .header_read_timeout(Duration::from_millis(config.header_timeout_ms))
         .max_headers(64)
-        .max_buf_size(128 << 10);
+        .max_buf_size(32 << 10);
     builder
         .http2()
         .timer(TokioTimer::new())

@@ -1,6 +1,9 @@
 //! One chunk on its way to the disk.
 
-use std::{io, sync::Arc};
+use std::{
+    io,
+    sync::{Arc, atomic::Ordering},
+};
 
 use bytes::{Bytes, BytesMut};
 use hoist_protocol::{ByteRange, Checksum, ChunkHasher, ChunkLayout, Millis, PackChunk, Receipt};
@@ -19,6 +22,11 @@ use crate::{
 /// Bytes that are written and hashed in one go. One connection never holds more than about two of
 /// these, however large the chunk.
 pub(crate) const PIECE: usize = 128 << 10;
+/// The same while there are many: a thousand connections together hold no more than a few hundred do.
+const SMALL_PIECE: usize = 32 << 10;
+/// So many chunks are many.
+const MANY: usize = 256;
+
 /// One chunk that is being written. Dropping it is a torn chunk: nothing is acknowledged.
 #[derive(Debug)]
 pub struct ChunkWriter {
@@ -32,6 +40,24 @@ pub struct ChunkWriter {
     /// Bytes that were handed to `target` so far.
     written: u64,
     target: Target,
+    _counted: Counted,
+}
+
+/// One more chunk on its way, as long as it lives.
+#[derive(Debug)]
+struct Counted(Arc<Shared>);
+
+impl Counted {
+    fn new(shared: &Arc<Shared>) -> Self {
+        shared.writers.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(shared))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.writers.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 #[derive(Debug)]
@@ -115,6 +141,7 @@ impl ChunkWriter {
             }
         };
         Ok(Self {
+            _counted: Counted::new(&shared),
             shared,
             chunk,
             start,
@@ -141,6 +168,7 @@ impl ChunkWriter {
             stored,
         };
         Ok(Self {
+            _counted: Counted::new(&shared),
             shared,
             chunk,
             start,
@@ -165,6 +193,7 @@ impl ChunkWriter {
             is_equal: true,
         };
         Self {
+            _counted: Counted::new(&shared),
             shared,
             chunk,
             start,
@@ -203,10 +232,13 @@ impl ChunkWriter {
         if let Target::Write { grant, .. } | Target::End { grant, .. } = &self.target {
             grant.renew(now)?;
         }
+        let are_many = self.shared.writers.load(Ordering::Relaxed) > MANY;
+        let piece = if are_many { SMALL_PIECE } else { PIECE };
         while !bytes.is_empty() {
-            let part = bytes.split_to(bytes.len().min(PIECE - self.buffer.len()));
+            let room = piece.saturating_sub(self.buffer.len());
+            let part = bytes.split_to(bytes.len().min(room));
             self.buffer.extend_from_slice(&part);
-            if self.buffer.len() == PIECE {
+            if self.buffer.len() >= piece {
                 self.flush(now).await?;
             }
         }

@@ -5,7 +5,7 @@ use std::{
     io,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -45,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) _lock: Option<std::fs::File>,
     active: Mutex<HashMap<UploadId, Arc<Active>>>,
     loaders: Vec<tokio::sync::Mutex<()>>,
+    /// Chunks that are being written.
+    pub(crate) writers: AtomicUsize,
     received: AtomicU64,
     is_closed: AtomicBool,
 }
@@ -89,6 +91,7 @@ impl Shared {
             loaders: (0..LOADERS)
                 .map(|_| tokio::sync::Mutex::default())
                 .collect(),
+            writers: AtomicUsize::new(0),
             received: AtomicU64::new(0),
             is_closed: AtomicBool::new(false),
         }

@@ -4,6 +4,7 @@
 
 mod cut;
 mod load;
+mod memory;
 
 use self::load::Load;
 use crate::program::{Program, until};

@@ -1,0 +1,79 @@
+//! How much memory many uploads take.
+
+use std::{io::Write as _, net::TcpStream};
+
+use crate::program::Program;
+
+/// What the process holds now, in KiB.
+fn resident(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let digits = line.and_then(|line| line.split_whitespace().next());
+    digits.unwrap().parse().unwrap()
+}
+
+fn received_bytes(program: &Program) -> u64 {
+    let body = program.ask("GET", "/healthz", "", b"").body;
+    let (_, rest) = body.split_once(r#""receivedBytes":"#).unwrap();
+    let digits = rest.split(|letter: char| !letter.is_ascii_digit()).next();
+    digits.unwrap().parse().unwrap()
+}
+
+/// Creates so many uploads of 1 MiB, a thousand with a call.
+fn create(program: &Program, count: usize) -> Vec<String> {
+    let mut ids = Vec::new();
+    for call in 0..count.div_ceil(1000) {
+        let file = |n: usize| format!(r#"{{"name":"{call}-{n}","size":1048576,"lastModified":1}}"#);
+        let files: Vec<_> = (0..1000).map(file).collect();
+        let body = format!(r#"{{"sender":"s","files":[{}]}}"#, files.join(","));
+        let answer = program.ask("POST", "/hoist/uploads", "", body.as_bytes());
+        let found = answer.body.split(r#""id":""#).skip(1);
+        ids.extend(found.map(|rest| rest[..32].to_owned()));
+    }
+    ids
+}
+
+/// A pack on its way: all but the last byte was sent, and nothing more comes.
+fn begin(program: &Program, id: &str, bytes: &[u8]) -> TcpStream {
+    let manifest = format!(
+        r#"{{"sender":"{id}","attempt":0,"chunks":[{{"upload":"{id}","index":0,"length":1048576}}]}}"#
+    );
+    let mut stream = program.connect();
+    let head = format!(
+        "POST /hoist/packs HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n\r\n",
+        program.addr,
+        4 + manifest.len() + 1_048_576
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let length = u32::try_from(manifest.len()).unwrap().to_be_bytes();
+    stream.write_all(&length).unwrap();
+    stream.write_all(manifest.as_bytes()).unwrap();
+    stream.write_all(bytes).unwrap();
+    stream
+}
+
+#[test]
+fn ten_thousand_open_uploads_and_a_thousand_in_work_have_a_bound_in_memory() {
+    let open = 10_000;
+    let active = usize::try_from(super::rounds("HOIST_LAB_ACTIVE", 1000)).unwrap();
+    let data = tempfile::tempdir().unwrap();
+    let flags = ["--body-idle", "1h", "--durability", "process"];
+    let program = Program::start(data.path(), &flags);
+    let idle = resident(program.pid());
+    let ids = create(&program, open);
+    assert_eq!(ids.len(), open);
+    let bytes = vec![7; (1 << 20) - 1];
+    let streams: Vec<_> = ids[..active]
+        .iter()
+        .map(|id| begin(&program, id, &bytes))
+        .collect();
+    let sent = (active * bytes.len()) as u64;
+    crate::program::until("all of it was read", || received_bytes(&program) >= sent);
+    let busy = resident(program.pid());
+    drop(streams);
+    println!(
+        "memory: {open} open and {active} active uploads take {busy} KiB, of which {idle} are there without any"
+    );
+    // What each holds: less than a buffer of the connection and a piece of a chunk, twice.
+    assert!(busy < 320 << 10, "{busy} KiB");
+}
