@@ -8,6 +8,7 @@ pub mod health;
 mod hosts;
 pub mod inspect;
 mod key;
+pub mod metrics;
 pub mod shutdown;
 mod sweeper;
 pub mod telemetry;
@@ -84,23 +85,28 @@ pub enum RunError {
 /// [`RunError`], if it cannot start or not close its store.
 pub async fn run(
     listener: TcpListener,
-    plan: Plan,
+    mut plan: Plan,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), RunError> {
     let addr = listener.local_addr().map_err(RunError::Serve)?;
     let clock = Clock::system();
-    let failed = |source| RunError::Store {
-        folder: plan.data.clone(),
-        source,
+    let folder = plan.data.clone();
+    let failed = |source| {
+        let folder = folder.clone();
+        RunError::Store { folder, source }
     };
     let store = Store::open(&plan.data, plan.store.clone(), clock.now())
         .await
         .map_err(failed)?;
     let router = compose::compose(&store, &plan, &clock)?;
     let sweeper = sweeper::start(store.clone(), clock.clone());
+    let metrics = metrics::start(&store, &mut plan).await?;
     telemetry::announce(&plan, addr);
     let served = hoist_axum::serve(listener, router, plan.serve.clone(), shutdown).await;
     sweeper.abort();
+    if let Some(metrics) = metrics {
+        metrics.abort();
+    }
     tracing::info!("closing the store");
     store.close().await.map_err(failed)?;
     served.map_err(RunError::Serve)

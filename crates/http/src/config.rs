@@ -1,5 +1,7 @@
 //! What a router is told.
 
+use std::sync::{Arc, atomic::AtomicU64};
+
 use crate::{Authorizer, Clock};
 
 /// What a router is told. Sizes are bytes, spans milliseconds.
@@ -48,6 +50,8 @@ pub struct HttpConfig {
     pub form_return: String,
     /// What time it is. Default the machine's clock.
     pub clock: Clock,
+    /// Counts the packs that were let in, for whoever watches.
+    pub packs: Arc<AtomicU64>,
 }
 
 impl Default for HttpConfig {
@@ -64,6 +68,7 @@ impl Default for HttpConfig {
             finishing: 32,
             form_return: "/".to_owned(),
             clock: Clock::default(),
+            packs: Arc::default(),
         }
     }
 }

@@ -5,7 +5,11 @@
 //! with its lease, and the body that nobody feeds any more ends the task. While the bytes of one
 //! chunk arrive, earlier ones are being finished; small files finish many at a time.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use axum::{
     Extension,
@@ -34,6 +38,7 @@ pub(crate) async fn send_pack(
     access.require(|rights| rights.send)?;
     reader.check_announced()?;
     let transfer = core.transfer()?;
+    core.config.packs.fetch_add(1, Ordering::Relaxed);
     let pack = Pack {
         core,
         party: access.party,

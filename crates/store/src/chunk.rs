@@ -15,6 +15,7 @@ use crate::{
     StoreError,
     active::{Active, Grant},
     backend::{Incoming, Stored},
+    figures::add,
     piece::{conflict, expect, record, room_ahead, write_new},
     store::{Shared, io_error, joined},
 };
@@ -230,7 +231,12 @@ impl ChunkWriter {
             ))?;
         self.shared.count_received(bytes.len() as u64);
         if let Target::Write { grant, .. } | Target::End { grant, .. } = &self.target {
-            grant.renew(now)?;
+            if let Err(error) = grant.renew(now) {
+                add(&self.shared.counters.evictions, 1);
+                return Err(error);
+            }
+        } else {
+            add(&self.shared.counters.again, bytes.len() as u64);
         }
         let are_many = self.shared.writers.load(Ordering::Relaxed) > MANY;
         let piece = if are_many { SMALL_PIECE } else { PIECE };
@@ -360,6 +366,7 @@ impl ChunkWriter {
                 let busy = is_recorded.await.map_err(conflict)??;
                 self.shared.keep(&incoming, index).await?;
                 active.lock().acknowledge(index, end)?;
+                add(&self.shared.counters.acknowledged, end - start);
                 drop(busy);
                 drop(grant);
                 self.shared.touch(&active, now).await?;

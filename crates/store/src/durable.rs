@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 use crate::{
     StoreError,
     backend::Unsynced,
+    figures::add,
     store::{Shared, io_error},
 };
 
@@ -79,9 +80,19 @@ impl Shared {
             .unzip();
         if !all.is_empty() {
             let backend = Arc::clone(&self.backend);
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "a figure for who watches; nothing hangs on it"
+            )]
+            let begun = std::time::Instant::now();
             let round = self
                 .start(move || backend.make_durable(&all.concat()))
                 .await;
+            add(&self.counters.syncs, 1);
+            add(
+                &self.counters.sync_us,
+                u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX),
+            );
             let done = match round {
                 Ok(Ok(())) => Ok(()),
                 Ok(Err(error)) => {

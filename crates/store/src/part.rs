@@ -12,6 +12,7 @@ use crate::{
     ChunkAnswer, Party, RangeWriter, Store, StoreError,
     backend::{Incoming, Stored},
     chunk::PIECE,
+    figures::add,
     store::{Asked, TRIES},
 };
 
@@ -230,6 +231,7 @@ impl PartWriter {
     async fn compare(&self, there: There, bytes: Bytes) -> Result<(), StoreError> {
         let shared = &self.store.shared;
         shared.count_received(bytes.len() as u64);
+        add(&shared.counters.again, bytes.len() as u64);
         let at = self.at;
         let is_equal = shared
             .run("comparing with what has come before", move || {

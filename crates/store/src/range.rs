@@ -10,6 +10,7 @@ use crate::{
     active::{Active, Grant, RANGE, merge},
     backend::Incoming,
     chunk::PIECE,
+    figures::add,
     store::{Asked, Shared, joined},
 };
 
@@ -270,6 +271,7 @@ impl RangeWriter {
             inner.ranges = merge(std::mem::take(&mut inner.ranges));
             drop(inner);
             drop(busy);
+            add(&self.shared.counters.acknowledged, end - start);
         }
         drop(self.grant);
         self.shared.touch(&self.active, now).await?;

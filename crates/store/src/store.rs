@@ -5,7 +5,7 @@ use std::{
     io,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -21,6 +21,7 @@ use crate::{
     backend::{Backend, Incoming},
     catalog::{Catalog, Command, Left, Outcome, Room, Row, RowState},
     durable::Syncer,
+    figures::{Counters, add},
 };
 
 /// Uploads kept in memory at most while nobody works on them.
@@ -47,7 +48,7 @@ pub(crate) struct Shared {
     loaders: Vec<tokio::sync::Mutex<()>>,
     /// Chunks that are being written.
     pub(crate) writers: AtomicUsize,
-    received: AtomicU64,
+    pub(crate) counters: Counters,
     is_closed: AtomicBool,
 }
 
@@ -92,7 +93,7 @@ impl Shared {
                 .map(|_| tokio::sync::Mutex::default())
                 .collect(),
             writers: AtomicUsize::new(0),
-            received: AtomicU64::new(0),
+            counters: Counters::default(),
             is_closed: AtomicBool::new(false),
         }
     }
@@ -124,11 +125,11 @@ impl Shared {
     }
 
     pub(crate) fn count_received(&self, bytes: u64) {
-        self.received.fetch_add(bytes, Ordering::Relaxed);
+        add(&self.counters.received, bytes);
     }
 
     pub(crate) fn received(&self) -> u64 {
-        self.received.load(Ordering::Relaxed)
+        self.counters.received.load(Ordering::Relaxed)
     }
 
     pub(crate) fn check_open(&self) -> Result<(), StoreError> {
@@ -208,15 +209,18 @@ impl Shared {
         party.quota.or(self.config.quota)
     }
 
+    /// Bytes that the disk has free, above what always stays free.
+    pub(crate) async fn free(&self) -> Result<u64, StoreError> {
+        let backend = Arc::clone(&self.backend);
+        let free = self.run("asking for free space", move || backend.free());
+        Ok(free.await?.saturating_sub(self.config.keep_free))
+    }
+
     /// What this party may still take.
     pub(crate) async fn room(&self, now: Millis, party: &Party) -> Result<Room, StoreError> {
-        let backend = Arc::clone(&self.backend);
-        let free = self
-            .run("asking for free space", move || backend.free())
-            .await?;
         Ok(Room {
             owner: party.owner.clone(),
-            free: free.saturating_sub(self.config.keep_free),
+            free: self.free().await?,
             quota: self.quota(party),
             files: self.config.files,
             unfinished: self.config.limits.unfinished,

@@ -107,6 +107,9 @@ pub struct Config {
     /// How long the head of a request may take, and a connection be kept between requests.
     #[arg(long, env = "HOIST_HEADER_TIMEOUT", default_value = "30s", value_parser = span_ms)]
     pub header_timeout: u64,
+    /// Address on which Prometheus finds /metrics; nobody signs in there. Off if not given.
+    #[arg(long, env = "HOIST_METRICS")]
+    pub metrics: Option<SocketAddr>,
     /// Most connections at one time.
     #[arg(long, env = "HOIST_MAX_CONNECTIONS", default_value_t = 16_384)]
     pub max_connections: usize,

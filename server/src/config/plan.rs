@@ -82,6 +82,8 @@ pub struct Plan {
     pub store: StoreConfig,
     /// What the router is told; who is who and the clock are added by `compose`.
     pub http: HttpConfig,
+    /// Where figures are told, if anywhere.
+    pub metrics: Option<SocketAddr>,
     /// What the accept loop is told.
     pub serve: ServeConfig,
 }
@@ -155,6 +157,7 @@ impl Config {
                 durability: self.durability.into(),
                 ..StoreConfig::default()
             },
+            metrics: self.metrics,
             http: HttpConfig {
                 allowed_origins: self.allow_origins,
                 body_idle_ms: self.body_idle,
@@ -283,6 +286,9 @@ impl fmt::Display for Plan {
         )?;
         if limits.min_file_size > 0 {
             write!(f, " min-file-size={}", show_bytes(limits.min_file_size))?;
+        }
+        if let Some(metrics) = self.metrics {
+            write!(f, " metrics=http://{metrics}/metrics")?;
         }
         if let Some(quota) = self.store.quota {
             write!(f, " quota={}", show_bytes(quota))?;

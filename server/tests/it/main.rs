@@ -8,6 +8,7 @@ mod demo;
 mod inspect;
 mod lab;
 mod large_form;
+mod metrics;
 mod process;
 mod program;
 mod readme;
