@@ -53,6 +53,13 @@ impl BodyReader {
         }
     }
 
+    /// Reads and throws away all of what follows a refusal, as long as bytes come: a browser that sends
+    /// a form shows no answer before it has sent all of it.
+    pub(crate) fn drains_all(&mut self) {
+        self.drain_size = u64::MAX;
+        self.drain_time = Duration::MAX;
+    }
+
     /// How long the client said the whole body is, if it said.
     pub(crate) const fn announced(&self) -> Option<u64> {
         self.announced
@@ -194,8 +201,9 @@ impl Drop for BodyReader {
         };
         let mut body = mem::take(&mut self.body);
         let mut left = self.drain_size;
+        let idle = self.idle;
         let drain = async move {
-            while let Some(Ok(frame)) = body.frame().await {
+            while let Ok(Some(Ok(frame))) = timeout(idle, body.frame()).await {
                 let length = frame.data_ref().map_or(0, Bytes::len) as u64;
                 match left.checked_sub(length) {
                     Some(rest) => left = rest,

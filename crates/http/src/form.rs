@@ -38,7 +38,10 @@ pub(crate) async fn form(
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
     // The size of each file is limited, the sum of them is not.
-    let reader = BodyReader::new(&core, &parts, body, u64::MAX);
+    let mut reader = BodyReader::new(&core, &parts, body, u64::MAX);
+    if wants_html(&parts.headers) {
+        reader.drains_all();
+    }
     access.require(|rights| rights.send)?;
     let _transfer = core.transfer()?;
     let page = page(&parts.headers, &core.config.form_return);

@@ -1,12 +1,13 @@
 //! What only a real connection does: breaks, stalls, arrives in pieces, ends.
 
 use hoist_axum::{HttpConfig, ServeConfig};
-use hoist_protocol::{ByteRange, ChunkResult, ErrorCode, PackResponse};
+use hoist_protocol::{ByteRange, ChunkResult, ErrorCode, Limits, PackResponse};
+use hoist_store::StoreConfig;
 use tokio::{io::AsyncWriteExt as _, net::TcpStream, time::timeout};
 
 use crate::{
-    running::{LONG, answer, closed, code, start, start_default, until},
-    support::{C, chunk, pack},
+    running::{LONG, answer, closed, code, start, start_default, start_on, until},
+    support::{C, Server, chunk, pack},
 };
 
 #[tokio::test]
@@ -134,6 +135,35 @@ async fn an_early_refusal_can_be_read_by_who_sends_all_first() {
         sent += 1 << 20;
     }
     closed(&mut stream).await;
+}
+
+#[tokio::test]
+async fn a_browser_that_sends_a_form_can_read_its_refusal_however_large_it_is() {
+    let limits = Limits {
+        file_size: 1 << 20,
+        ..Limits::default()
+    };
+    let store = StoreConfig {
+        limits,
+        ..StoreConfig::default()
+    };
+    let server = Server::with(HttpConfig::default(), store);
+    let running = start_on(server, ServeConfig::default()).await;
+    let mut stream = running.connect().await;
+    let begin = "--B\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n";
+    let size: usize = 100 << 20; // more than is read after any other refusal
+    let head = format!(
+        "POST /hoist/form HTTP/1.1\r\nHost: {}\r\nAccept: text/html\r\nContent-Type: multipart/form-data; boundary=B\r\nContent-Length: {}\r\n\r\n{begin}",
+        running.addr,
+        begin.len() + size
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    for _ in 0..100 {
+        stream.write_all(&vec![b' '; 1 << 20]).await.unwrap();
+    }
+    let (status, head, _) = answer(&mut stream).await;
+    assert_eq!(status, 303);
+    assert!(head.contains("hoist-error=too_large"), "{head}");
 }
 
 #[tokio::test]
