@@ -63,7 +63,7 @@ pub struct Config {
         value_delimiter = ','
     )]
     pub allow_origins: Vec<String>,
-    /// Size of a chunk: a power of two from 64KiB to 16MiB.
+    /// Size of a chunk: a power of two from 64KiB to 16MiB; if not given, 1MiB, or half a pack.
     #[arg(long, env = "HOIST_CHUNK_SIZE", value_parser = bytes)]
     pub chunk_size: Option<u64>,
     /// Largest request that carries chunks; below what a proxy in front allows.

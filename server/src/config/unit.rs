@@ -10,9 +10,9 @@ pub(super) fn bytes(text: &str) -> Result<u64, String> {
         "g" | "gib" => 30,
         "t" | "tib" => 40,
         _ => {
-            return Err(format!(
-                "{unit:?} is no unit; there are KiB, MiB, GiB and TiB"
-            ));
+            return Err(
+                "a size is a whole number, of bytes or with KiB, MiB, GiB or TiB".to_owned(),
+            );
         }
     };
     scale(number, 1 << shift)
