@@ -28,8 +28,8 @@ pub(crate) trait Backend: Debug + Send + Sync {
     fn clear(&self, id: UploadId, all: bool) -> io::Result<()>;
     /// Opens a file; `None` if there is none, or something else lies there, such as a folder.
     fn open(&self, place: &str) -> io::Result<Option<Arc<dyn Stored>>>;
-    /// Lets a file lie at a second place, too, which was prepared; `false` if something lies there. Where a file can have
-    /// one place only, it moves.
+    /// Lets a file lie at a second place, too, which was prepared; `false` if something lies there.
+    /// Where a file can have one place only, it moves.
     fn link(&self, from: &str, to: &str) -> io::Result<bool>;
     /// Removes a file or an empty folder; it is fine if it is not there or not empty.
     fn remove(&self, place: &str) -> io::Result<()>;

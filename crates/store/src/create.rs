@@ -266,21 +266,19 @@ impl Shared {
 
     /// Whether a finished file lies where it was put, with its size.
     async fn is_there(&self, row: &Row) -> Result<bool, StoreError> {
+        if row.kind == Kind::Directory {
+            return self.put_in_place(row).await;
+        }
         let (backend, place, size) = (
             Arc::clone(&self.backend),
             layout::place(&row.owner, &row.stored_as),
             row.size,
         );
-        let kind = row.kind;
-        if kind == Kind::Directory {
-            self.prepare(&place).await?;
-        }
-        self.run("looking for a file", move || match kind {
-            Kind::Directory => backend.make_folder(&place),
-            Kind::File => match backend.open(&place)? {
+        self.run("looking for a file", move || {
+            match backend.open(&place)? {
                 Some(file) => Ok(Some(file.len()?) == size),
                 None => Ok(false),
-            },
+            }
         })
         .await
     }

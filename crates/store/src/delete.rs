@@ -351,11 +351,13 @@ impl Shared {
             // A file has both names until the catalog knows the new one: whatever happens in
             // between, it lies where the catalog says. An empty folder can be made at any time.
             let is_file = row.kind == Kind::File && !is_same;
-            if is_file && !self.link(&row, &row.stored_as, &stored_as).await? {
-                continue;
+            if is_file {
+                if !self.link(&row, &row.stored_as, &stored_as).await? {
+                    continue;
+                }
+                let place = layout::place(&row.owner, &stored_as);
+                self.make_durable(self.backend.names_at(&place)).await?;
             }
-            let place = layout::place(&row.owner, &stored_as);
-            self.make_durable(self.backend.names_at(&place)).await?;
             let command = Command::Move {
                 id: row.id,
                 name: name.to_owned(),
@@ -399,17 +401,20 @@ impl Shared {
     }
 
     async fn link(&self, row: &Row, from: &str, to: &str) -> Result<bool, StoreError> {
-        let (backend, from, to, kind) = (
-            Arc::clone(&self.backend),
+        let (from, to, kind) = (
             layout::place(&row.owner, from),
             layout::place(&row.owner, to),
             row.kind,
         );
-        self.prepare(&to).await?;
-        self.run("giving a file its new name", move || match kind {
-            Kind::File => backend.link(&from, &to),
-            Kind::Directory => backend.make_folder(&to),
-        })
+        let at = to.clone();
+        self.put(
+            "giving a file its new name",
+            &to,
+            move |backend| match kind {
+                Kind::File => backend.link(&from, &at),
+                Kind::Directory => backend.make_folder(&at),
+            },
+        )
         .await
     }
 

@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     StoreError,
-    backend::Unsynced,
+    backend::{Backend, Unsynced},
     figures::add,
     store::{Shared, io_error},
 };
@@ -51,13 +51,31 @@ impl Syncer {
 }
 
 impl Shared {
-    /// Makes a place ready for a file or folder.
-    pub(crate) async fn prepare(&self, place: &str) -> Result<(), StoreError> {
+    /// Puts something at a place, which is made ready for it: in one trip to another thread, unless
+    /// folders above it are new.
+    pub(crate) async fn put<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        place: &str,
+        work: impl FnOnce(&dyn Backend) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let (backend, place) = (Arc::clone(&self.backend), place.to_owned());
-        let fresh = self
-            .run("making folders", move || backend.prepare(&place))
-            .await?;
-        self.make_durable(fresh).await
+        let tried = self.run(doing, move || {
+            let fresh = backend.prepare(&place)?;
+            if fresh.is_empty() {
+                work(&*backend).map(Ok)
+            } else {
+                Ok(Err((fresh, work)))
+            }
+        });
+        match tried.await? {
+            Ok(done) => Ok(done),
+            Err((fresh, work)) => {
+                self.make_durable(fresh).await?;
+                let backend = Arc::clone(&self.backend);
+                self.run(doing, move || work(&*backend)).await
+            }
+        }
     }
 
     /// Makes all of these durable, if that is promised.

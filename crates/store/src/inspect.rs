@@ -5,7 +5,7 @@ use std::{io, path::Path, sync::Arc};
 use hoist_protocol::{Kind, Millis, UploadId};
 
 use crate::{
-    CATALOG, Owner, StoreError,
+    CATALOG, Durability, Owner, StoreError,
     backend::Backend,
     catalog::{CatalogLook, Row, RowState},
     disk::{Disk, DiskBackend, RealDisk, layout},
@@ -93,7 +93,10 @@ impl Inspector {
         let disk = Arc::new(disk);
         Ok(Self {
             catalog: CatalogLook::open(&folder.join(CATALOG)).await?,
-            backend: Arc::new(DiskBackend::new(Arc::clone(&disk) as Arc<dyn Disk>)),
+            backend: Arc::new(DiskBackend::new(
+                Arc::clone(&disk) as Arc<dyn Disk>,
+                Durability::Process,
+            )),
             disk,
         })
     }

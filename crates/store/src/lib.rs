@@ -238,7 +238,8 @@ impl Store {
         boot: String,
         now: Millis,
     ) -> Result<Self, StoreError> {
-        let mut shared = Shared::new(catalog, Arc::new(DiskBackend::new(disk)), config, lock);
+        let backend = Arc::new(DiskBackend::new(disk, config.durability));
+        let mut shared = Shared::new(catalog, backend, config, lock);
         shared.begin_work(boot).await?;
         let store = Self {
             shared: Arc::new(shared),

@@ -182,7 +182,7 @@ impl Shared {
                 }
                 continue;
             }
-            let renamed = self.rename(&row).await;
+            let renamed = self.put_in_place(&row).await;
             if let Ok(true) = renamed {
                 return Ok(row);
             }
@@ -201,18 +201,14 @@ impl Shared {
         }
     }
 
-    async fn rename(&self, row: &Row) -> Result<bool, StoreError> {
-        let (backend, id, kind, time) = (
-            Arc::clone(&self.backend),
-            row.id,
-            row.kind,
-            row.last_modified,
-        );
+    /// Puts a file or folder where its row says; `false` if something lies there.
+    pub(crate) async fn put_in_place(&self, row: &Row) -> Result<bool, StoreError> {
+        let (id, kind, time) = (row.id, row.kind, row.last_modified);
         let place = layout::place(&row.owner, &row.stored_as);
-        self.prepare(&place).await?;
-        self.run("publishing a file", move || match kind {
-            Kind::File => backend.publish(id, &place, time),
-            Kind::Directory => backend.make_folder(&place),
+        let at = place.clone();
+        self.put("publishing a file", &place, move |backend| match kind {
+            Kind::File => backend.publish(id, &at, time),
+            Kind::Directory => backend.make_folder(&at),
         })
         .await
     }
@@ -268,7 +264,7 @@ impl Shared {
                 return Err(StoreError::Unavailable);
             }
         }
-        let renamed = self.rename(&row).await;
+        let renamed = self.put_in_place(&row).await;
         if let Ok(true) = renamed {
             return Ok(row);
         }

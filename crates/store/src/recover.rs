@@ -131,13 +131,7 @@ impl Shared {
             None => Ok(false),
             Some(Left::SecondName) => Ok(true),
             Some(Left::File) => {
-                self.prepare(&place).await?;
-                let (backend, at, time) =
-                    (Arc::clone(&self.backend), place.clone(), row.last_modified);
-                self.run("publishing a file again", move || {
-                    backend.publish(id, &at, time)
-                })
-                .await?;
+                self.put_in_place(&row).await?;
                 self.make_durable(self.backend.names_at(&place)).await?;
                 tracing::warn!(%id, "a finished file had lost its name when the machine died, and has it again");
                 Ok(false)

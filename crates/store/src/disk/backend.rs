@@ -16,7 +16,10 @@ use std::{
 use hoist_protocol::UploadId;
 
 use super::{Disk, DiskFile, Open, layout};
-use crate::backend::{Backend, Incoming, Stored, Unsynced};
+use crate::{
+    Durability,
+    backend::{Backend, Incoming, Stored, Unsynced},
+};
 
 /// From so many files on, the whole file system is synced in one call: a thousand small files cost
 /// no more than one.
@@ -31,8 +34,9 @@ const UNSAFE: u64 = 1 << 63;
 #[derive(Debug)]
 pub(crate) struct DiskBackend {
     disk: Arc<dyn Disk>,
-    /// Folders that were made here, and whose names are not durable yet.
+    /// Folders that were made here, and whose names are not durable yet; none if nobody makes them so.
     fresh: Mutex<BTreeSet<String>>,
+    durability: Durability,
 }
 
 /// An error that means *not there*, for a place or one of the folders above it.
@@ -44,10 +48,11 @@ fn is_missing(error: &io::Error) -> bool {
 }
 
 impl DiskBackend {
-    pub(crate) fn new(disk: Arc<dyn Disk>) -> Self {
+    pub(crate) fn new(disk: Arc<dyn Disk>, durability: Durability) -> Self {
         Self {
             disk,
             fresh: Mutex::default(),
+            durability,
         }
     }
 
@@ -59,7 +64,7 @@ impl DiskBackend {
     fn make_fresh(&self, folder: &str) -> io::Result<()> {
         let mut fresh = self.fresh();
         let made = self.disk.make_folder(folder);
-        if made.is_ok() {
+        if made.is_ok() && self.durability == Durability::Power {
             fresh.insert(folder.to_owned());
         }
         made
