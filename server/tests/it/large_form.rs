@@ -1,6 +1,6 @@
 //! A form of any size takes no more memory than a small one.
 
-use std::{fs, io::Write as _};
+use std::io::Write as _;
 
 use crate::program::{Program, read_answer};
 
@@ -8,19 +8,11 @@ const MIB: usize = 1 << 20;
 /// 2 GiB, and not whole chunks.
 const SIZE: usize = 2048 * MIB + 7;
 
-/// Resident memory of the program, in bytes.
-fn resident(program: &Program) -> usize {
-    let status = fs::read_to_string(format!("/proc/{}/status", program.pid())).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-    let kib = line.and_then(|line| line.split_whitespace().nth(1));
-    kib.unwrap().parse::<usize>().unwrap() * 1024
-}
-
 #[test]
 fn a_form_with_two_gibibytes_needs_no_more_memory_than_a_small_one() {
     let data = tempfile::tempdir().unwrap();
     let program = Program::start(data.path(), &[]);
-    let idle = resident(&program);
+    let idle = program.resident();
     let head =
         "--B\r\nContent-Disposition: form-data; name=\"file\"; filename=\"film.mkv\"\r\n\r\n";
     let tail = "\r\n--B--\r\n";
@@ -44,7 +36,7 @@ fn a_form_with_two_gibibytes_needs_no_more_memory_than_a_small_one() {
         left -= part.len();
         number += 1;
         if number.is_multiple_of(16) {
-            most = most.max(resident(&program));
+            most = most.max(program.resident());
         }
     }
     stream.write_all(tail.as_bytes()).unwrap();

@@ -36,13 +36,6 @@ fn status(program: &Program, id: &str) -> String {
         .body
 }
 
-fn received_bytes(program: &Program) -> u64 {
-    let body = program.ask("GET", "/healthz", "", b"").body;
-    let (_, rest) = body.split_once(r#""receivedBytes":"#).unwrap();
-    let digits = rest.split(|letter: char| !letter.is_ascii_digit()).next();
-    digits.unwrap().parse().unwrap()
-}
-
 /// Begins a pack and holds it back in the middle of its second chunk.
 fn begin(program: &Program, body: &[u8]) -> std::net::TcpStream {
     let mut stream = program.connect();
@@ -54,7 +47,7 @@ fn begin(program: &Program, body: &[u8]) -> std::net::TcpStream {
     stream.write_all(head.as_bytes()).unwrap();
     stream.write_all(&body[..body.len() - 10]).unwrap();
     until("the server has read what was sent", || {
-        received_bytes(program) >= 131_062
+        program.received_bytes() >= 131_062
     });
     stream
 }

@@ -118,6 +118,22 @@ impl Program {
         self.child.id()
     }
 
+    /// Memory that it holds now, in bytes.
+    pub(crate) fn resident(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+        let kib = line.and_then(|line| line.split_whitespace().nth(1));
+        kib.unwrap().parse::<usize>().unwrap() * 1024
+    }
+
+    /// Bytes of files that have come to it.
+    pub(crate) fn received_bytes(&self) -> u64 {
+        let body = self.ask("GET", "/healthz", "", b"").body;
+        let (_, rest) = body.split_once(r#""receivedBytes":"#).unwrap();
+        let digits = rest.split(|letter: char| !letter.is_ascii_digit()).next();
+        digits.unwrap().parse().unwrap()
+    }
+
     pub(crate) fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(&self.addr).unwrap();
         stream.set_read_timeout(Some(LONG)).unwrap();

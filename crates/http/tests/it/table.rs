@@ -1,15 +1,16 @@
 //! Every route, for every kind of visitor, on an upload in every state that is another's: nobody reads,
 //! lists, extends, completes, cancels, deletes or detects it. What is not allowed here is denied.
 
-use axum::{Router, body::Body, routing::get};
-use hoist_axum::{Authorizer, CookieConfig, CookieKey, CookieVisitors, HttpConfig};
+use axum::body::Body;
 use hoist_protocol::{
     ChunkLayout, CreateAnswer, CreateResponse, DeleteRequest, StatusRequest, UploadId,
 };
-use hoist_store::StoreConfig;
 use http::{Method, Request};
 
-use crate::support::{Answer, C, Server, bytes, chunk, creates, file, pack, post, request};
+use crate::{
+    support::{Answer, C, Server, bytes, chunk, creates, file, pack, post, request},
+    visitors::{server, visit},
+};
 
 /// A call about one upload.
 struct Route {
@@ -77,28 +78,6 @@ enum State {
     Unfinished,
     Finished,
     Deleted,
-}
-
-fn server() -> Server {
-    let visitors = CookieVisitors::new(CookieKey::from_bytes([7; 32]), CookieConfig::default());
-    let config = HttpConfig {
-        authorize: Authorizer::new(visitors.clone()),
-        ..HttpConfig::default()
-    };
-    let mut server = Server::with(config, StoreConfig::default());
-    let page = Router::new().route("/hoist-page", get(async || "page"));
-    server.router = server.router.merge(page).layer(visitors.layer());
-    server
-}
-
-/// The cookie of a new browser.
-async fn visit(server: &Server) -> String {
-    let page = Request::builder()
-        .uri("/hoist-page")
-        .header("accept", "text/html");
-    let answer = server.send(page.body(Body::empty()).unwrap()).await;
-    let set = answer.header("set-cookie").unwrap();
-    set.split(';').next().unwrap().to_owned()
 }
 
 fn with(mut request: Request<Body>, headers: &[(&'static str, &str)]) -> Request<Body> {
@@ -177,10 +156,13 @@ async fn for_everybody_else_an_upload_is_one_that_never_was() {
     let never = UploadId::from_bytes([0xEE; 16]);
     for state in [State::Unfinished, State::Finished, State::Deleted] {
         let server = server();
-        let owner = visit(&server).await;
+        let owner = visit(&server, &[]).await;
         let id = prepared(&server, &owner, state).await;
         let before = seen(&server, &owner, id).await;
-        let (other, stranger) = (visit(&server).await, "hoist-visitor=bm9ib2R5LWtub3dzLW1l");
+        let (other, stranger) = (
+            visit(&server, &[]).await,
+            "hoist-visitor=bm9ib2R5LWtub3dzLW1l",
+        );
         let visitors: [(&str, Vec<(&'static str, &str)>); 4] = [
             ("another visitor", vec![("cookie", &other)]),
             ("nobody", vec![]),
@@ -242,7 +224,7 @@ async fn for_everybody_else_an_upload_is_one_that_never_was() {
 async fn a_page_elsewhere_changes_nothing_even_with_the_owners_cookie() {
     for state in [State::Unfinished, State::Finished, State::Deleted] {
         let server = server();
-        let owner = visit(&server).await;
+        let owner = visit(&server, &[]).await;
         let id = prepared(&server, &owner, state).await;
         let before = seen(&server, &owner, id).await;
         for headers in [
@@ -274,7 +256,7 @@ async fn the_table_can_fail_the_owner_is_told_more_of_an_upload_than_of_one_that
         let mut differs = false;
         for state in [State::Unfinished, State::Finished, State::Deleted] {
             let server = server();
-            let owner = visit(&server).await;
+            let owner = visit(&server, &[]).await;
             let id = prepared(&server, &owner, state).await;
             let mine = [("cookie", owner.as_str())];
             let unreal = server.send(with((route.call)(never), &mine)).await;
@@ -290,7 +272,7 @@ async fn the_table_can_fail_the_owner_is_told_more_of_an_upload_than_of_one_that
 #[tokio::test]
 async fn no_other_method_and_no_other_address_does_anything() {
     let server = server();
-    let owner = visit(&server).await;
+    let owner = visit(&server, &[]).await;
     let id = prepared(&server, &owner, State::Finished).await;
     let before = seen(&server, &owner, id).await;
     let known: [(&str, &[&str]); 11] = [

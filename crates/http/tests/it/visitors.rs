@@ -15,7 +15,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, request::Parts};
 use crate::support::{Answer, C, Server, chunk, creates, file, pack, post, request};
 
 /// A router behind the layer, with a page beside it.
-fn server() -> Server {
+pub(crate) fn server() -> Server {
     let visitors = CookieVisitors::new(CookieKey::from_bytes([7; 32]), CookieConfig::default());
     let config = HttpConfig {
         authorize: Authorizer::new(visitors.clone()),
@@ -39,7 +39,7 @@ fn page(headers: &[(&'static str, &str)]) -> Request<Body> {
 }
 
 /// Visits the page; the cookie that the browser has then.
-async fn visit(server: &Server, headers: &[(&'static str, &str)]) -> String {
+pub(crate) async fn visit(server: &Server, headers: &[(&'static str, &str)]) -> String {
     let answer = server.send(page(headers)).await;
     let set = answer.header("set-cookie").unwrap();
     set.split(';').next().unwrap().to_owned()

@@ -73,6 +73,13 @@ impl Load {
         self.files().values().cloned().collect()
     }
 
+    /// What of it is not finished.
+    fn unfinished(&self) -> Vec<Known> {
+        let mut files = self.known();
+        files.retain(|file| file.receipt.is_none());
+        files
+    }
+
     /// Forgets what a server has said that is no more.
     pub(super) fn go_back_to(&self, known: Vec<Known>) {
         *self.files() = known.into_iter().map(|file| (file.id, file)).collect();
@@ -117,11 +124,7 @@ impl Load {
 
     /// Sends what is missing of the files that are not finished, each by one connection.
     fn go_on(&self, addr: &str, sender: &Sender, attempt: u32, connection: u64) -> Option<()> {
-        let unfinished: Vec<_> = self
-            .known()
-            .into_iter()
-            .filter(|file| file.receipt.is_none())
-            .collect();
+        let unfinished = self.unfinished();
         for files in unfinished.chunks(16) {
             let mine: Vec<_> = files
                 .iter()
@@ -220,14 +223,7 @@ impl Load {
     pub(super) fn compare(&self, addr: &str, files: &Path, known: &[Known]) -> (usize, usize) {
         let (mut chunks, mut finished) = (0, 0);
         for some in known.chunks(500) {
-            let ids = some.iter().map(|file| file.id).collect();
-            let request = StatusRequest {
-                ids,
-                checksums: None,
-            };
-            let status: StatusResponse =
-                ask(addr, "/hoist/uploads/status", &request).expect("it answers");
-            for (file, status) in some.iter().zip(status.uploads) {
+            for (file, status) in some.iter().zip(statuses(addr, some)) {
                 chunks += file.acknowledged.len();
                 match status {
                     UploadStatus::Finished { receipt } => {
@@ -267,20 +263,9 @@ impl Load {
 
     /// Asks the server what there is, as a client does that goes on.
     pub(super) fn catch_up(&self, addr: &str) {
-        let unfinished: Vec<_> = self
-            .known()
-            .into_iter()
-            .filter(|file| file.receipt.is_none())
-            .collect();
+        let unfinished = self.unfinished();
         for some in unfinished.chunks(500) {
-            let ids = some.iter().map(|file| file.id).collect();
-            let request = StatusRequest {
-                ids,
-                checksums: None,
-            };
-            let status: StatusResponse =
-                ask(addr, "/hoist/uploads/status", &request).expect("it answers");
-            for (file, status) in some.iter().zip(status.uploads) {
+            for (file, status) in some.iter().zip(statuses(addr, some)) {
                 let mut files = self.files();
                 let known = files.get_mut(&file.id).unwrap();
                 match status {
@@ -306,11 +291,7 @@ impl Load {
             self.go_on(addr, &sender, attempt, connection)
                 .expect("it answers");
         }
-        let unfinished: Vec<_> = self
-            .known()
-            .into_iter()
-            .filter(|file| file.receipt.is_none())
-            .collect();
+        let unfinished = self.unfinished();
         assert!(unfinished.is_empty(), "{unfinished:?}");
     }
 }
@@ -329,6 +310,16 @@ fn missing_chunks(file: &Known) -> Vec<(u64, PackChunk)> {
         last: false,
     };
     missing.map(|index| (file.number, chunk(index))).collect()
+}
+
+/// How the server says that these stand, in their order.
+fn statuses(addr: &str, files: &[Known]) -> Vec<UploadStatus> {
+    let request = StatusRequest {
+        ids: files.iter().map(|file| file.id).collect(),
+        checksums: None,
+    };
+    let answer: Option<StatusResponse> = ask(addr, "/hoist/uploads/status", &request);
+    answer.expect("it answers").uploads
 }
 
 fn ask<T: DeserializeOwned>(addr: &str, path: &str, request: &impl Serialize) -> Option<T> {

@@ -4,21 +4,6 @@ use std::{io::Write as _, net::TcpStream};
 
 use crate::program::Program;
 
-/// What the process holds now, in KiB.
-fn resident(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let digits = line.and_then(|line| line.split_whitespace().next());
-    digits.unwrap().parse().unwrap()
-}
-
-fn received_bytes(program: &Program) -> u64 {
-    let body = program.ask("GET", "/healthz", "", b"").body;
-    let (_, rest) = body.split_once(r#""receivedBytes":"#).unwrap();
-    let digits = rest.split(|letter: char| !letter.is_ascii_digit()).next();
-    digits.unwrap().parse().unwrap()
-}
-
 /// Creates so many uploads of 1 MiB, a thousand with a call.
 fn create(program: &Program, count: usize) -> Vec<String> {
     let mut ids = Vec::new();
@@ -59,7 +44,7 @@ fn ten_thousand_open_uploads_and_a_thousand_in_work_have_a_bound_in_memory() {
     let data = tempfile::tempdir().unwrap();
     let flags = ["--body-idle", "1h", "--durability", "process"];
     let program = Program::start(data.path(), &flags);
-    let idle = resident(program.pid());
+    let idle = program.resident();
     let ids = create(&program, open);
     assert_eq!(ids.len(), open);
     let bytes = vec![7; (1 << 20) - 1];
@@ -68,12 +53,12 @@ fn ten_thousand_open_uploads_and_a_thousand_in_work_have_a_bound_in_memory() {
         .map(|id| begin(&program, id, &bytes))
         .collect();
     let sent = (active * bytes.len()) as u64;
-    crate::program::until("all of it was read", || received_bytes(&program) >= sent);
-    let busy = resident(program.pid());
+    crate::program::until("all of it was read", || program.received_bytes() >= sent);
+    let busy = program.resident();
     drop(streams);
     println!(
-        "memory: {open} open and {active} active uploads take {busy} KiB, of which {idle} are there without any"
+        "memory: {open} open and {active} active uploads take {busy} bytes, of which {idle} are there without any"
     );
     // What each holds: less than a buffer of the connection and a piece of a chunk, twice.
-    assert!(busy < 320 << 10, "{busy} KiB");
+    assert!(busy < 320 << 20, "{busy} bytes");
 }
