@@ -202,7 +202,8 @@ impl Shared {
     }
 
     async fn begin(self: &Arc<Self>, now: Millis, row: Row) -> Result<CreateAnswer, StoreError> {
-        let _ = self.changes.send(Change::Created {
+        Self::log(&row, "upload created");
+        self.tell(Change::Created {
             owner: row.owner.clone(),
             id: row.id,
         });

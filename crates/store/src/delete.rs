@@ -132,7 +132,7 @@ impl Store {
         if row.state != RowState::Finished || row.expires <= now.0 {
             return Err(StoreError::NotFound);
         }
-        self.shared.rename_file(row, name).await
+        self.shared.rename_file(now, row, name).await
     }
 
     /// Removes unfinished uploads that nobody has sent to for long, and deleted files whose grace
@@ -197,6 +197,7 @@ impl Shared {
         match row.state {
             RowState::Unfinished if !self.is_leased(row.id) => {
                 self.remove_unfinished(row.id).await?;
+                Self::log(row, "upload expired");
                 Ok(true)
             }
             RowState::Hidden => self.remove_file(row, now).await,
@@ -232,8 +233,11 @@ impl Shared {
                 // The last chunk may have finished it meanwhile: then it is a file, and hidden.
                 let left = self.catalog.get(vec![row.id]).await?.pop();
                 match left.map(|row| row.state) {
-                    None => DeleteResult::Deleted,
-                    Some(RowState::Finished) => self.hide(now, row.id).await?,
+                    None => {
+                        Self::log(row, "upload cancelled");
+                        DeleteResult::Deleted
+                    }
+                    Some(RowState::Finished) => self.hide(now, row).await?,
                     Some(_) => {
                         return Err(StoreError::InFlight {
                             retry_after_ms: 200,
@@ -241,22 +245,31 @@ impl Shared {
                     }
                 }
             }
-            RowState::Finished => self.hide(now, row.id).await?,
+            RowState::Finished => self.hide(now, row).await?,
             RowState::Hidden if row.expires <= now.0 => DeleteResult::Deleted,
             RowState::Hidden => DeleteResult::Deleting { until: row.expires },
         };
-        let _ = self.changes.send(Change::Changed {
+        self.tell(Change::Changed {
             owner: row.owner.clone(),
             id: row.id,
         });
         Ok(result)
     }
 
-    async fn hide(&self, now: Millis, id: UploadId) -> Result<DeleteResult, StoreError> {
+    async fn hide(&self, now: Millis, row: &Row) -> Result<DeleteResult, StoreError> {
+        let id = row.id;
         let until = now.plus(self.config.delete_grace_ms).0;
-        match self.catalog.apply(Command::Hide { id, until }).await? {
+        let hide = Command::Hide {
+            id,
+            now: now.0,
+            until,
+        };
+        match self.apply_event(hide).await? {
             Outcome::NotDone => Ok(DeleteResult::Deleted),
-            _ => Ok(DeleteResult::Deleting { until }),
+            _ => {
+                Self::log(row, "file deleted");
+                Ok(DeleteResult::Deleting { until })
+            }
         }
     }
 
@@ -267,10 +280,11 @@ impl Shared {
             }),
             RowState::Hidden if row.expires > now.0 => {
                 let (id, now) = (row.id, now.0);
-                if let Outcome::NotDone = self.catalog.apply(Command::Unhide { id, now }).await? {
+                if let Outcome::NotDone = self.apply_event(Command::Unhide { id, now }).await? {
                     return Err(StoreError::NotFound);
                 }
-                let _ = self.changes.send(Change::Changed {
+                Self::log(row, "file restored");
+                self.tell(Change::Changed {
                     owner: row.owner.clone(),
                     id: row.id,
                 });
@@ -328,11 +342,13 @@ impl Shared {
         // Else it could come back, and no row would know it.
         self.make_durable(names).await?;
         self.catalog.apply(Command::Remove { id }).await?;
+        Self::log(row, "file removed");
         Ok(true)
     }
 
     async fn rename_file(
         self: &Arc<Self>,
+        now: Millis,
         mut row: Row,
         name: &str,
     ) -> Result<Receipt, StoreError> {
@@ -360,12 +376,13 @@ impl Shared {
             }
             let command = Command::Move {
                 id: row.id,
+                now: now.0,
                 name: name.to_owned(),
                 from: row.stored_as.clone(),
                 path_key: layout::key(&stored_as),
                 stored_as: stored_as.clone(),
             };
-            if let Outcome::Done = self.catalog.apply(command).await? {
+            if let Outcome::Done = self.apply_event(command).await? {
                 if !is_file && !is_same {
                     self.link(&row, &row.stored_as, &stored_as).await?;
                 }
@@ -374,16 +391,17 @@ impl Shared {
                 }
                 row.name = name.to_owned();
                 row.stored_as = stored_as;
-                let _ = self.changes.send(Change::Changed {
+                Self::log(&row, "file renamed");
+                self.tell(Change::Changed {
                     owner: row.owner.clone(),
                     id: row.id,
                 });
                 return Ok(row.receipt());
             }
             // Another file has the name, or this one was deleted or renamed at the same time.
-            let now = self.catalog.get(vec![row.id]).await?.pop();
+            let found = self.catalog.get(vec![row.id]).await?.pop();
             if is_file {
-                if now
+                if found
                     .as_ref()
                     .is_some_and(|now| now.stored_as == row.stored_as)
                 {
@@ -392,7 +410,7 @@ impl Shared {
                 }
                 self.unlink(&row, &stored_as).await?;
             }
-            match now.filter(|now| now.state == RowState::Finished) {
+            match found.filter(|now| now.state == RowState::Finished) {
                 None => return Err(StoreError::NotFound),
                 Some(now) if now.stored_as != row.stored_as => return Err(StoreError::Unavailable),
                 Some(_) => {}

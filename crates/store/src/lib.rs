@@ -63,6 +63,7 @@ mod find;
 mod inspect;
 mod memory;
 mod numbers;
+mod outbox;
 mod owner;
 mod part;
 mod piece;
@@ -75,6 +76,7 @@ mod recover;
 mod store;
 #[cfg(test)]
 mod tests;
+mod token;
 mod write;
 
 use std::{
@@ -90,10 +92,12 @@ pub use durable::Durability;
 pub use error::StoreError;
 pub use figures::Figures;
 pub use inspect::{Finding, Inspector, Leftover, Verified};
+pub use outbox::{Event, EventKind};
 pub use owner::{Owner, Party};
 pub use part::PartWriter;
 pub use range::RangeWriter;
 pub use read::{FileReader, ListQuery};
+pub use token::{Bearer, Grant, Token};
 
 use catalog::{Catalog, MemoryCatalog, SqliteCatalog};
 use disk::{DiskBackend, RealDisk};
@@ -125,6 +129,9 @@ pub struct StoreConfig {
     pub keep_free: u64,
     /// What an acknowledgement is worth. Default [`Durability::Power`].
     pub durability: Durability,
+    /// Who is told of finished files, each by a name of its own; see [`Store::events`]. Events of a name
+    /// that nobody asks for are kept for ever. Default nobody.
+    pub subscribers: Vec<String>,
     #[cfg(test)]
     pub(crate) planted: Option<planted::Planted>,
 }
@@ -141,6 +148,7 @@ impl Default for StoreConfig {
             lease_idle_ms: 10_000,
             keep_free: 256 << 20,
             durability: Durability::default(),
+            subscribers: Vec::new(),
             #[cfg(test)]
             planted: None,
         }
@@ -225,7 +233,7 @@ impl Store {
     pub async fn open(folder: &Path, config: StoreConfig, now: Millis) -> Result<Self, StoreError> {
         let lock = lock_folder(folder)?;
         let disk = Arc::new(RealDisk::open(folder).map_err(io_error("opening the data folder"))?);
-        let catalog = SqliteCatalog::open(&folder.join(CATALOG), config.durability).await?;
+        let catalog = SqliteCatalog::open(&folder.join(CATALOG), &config).await?;
         let boot = check::boot();
         Self::open_on(Box::new(catalog), disk, Some(lock), config, boot, now).await
     }
@@ -260,7 +268,7 @@ impl Store {
     #[must_use]
     pub fn memory(config: StoreConfig) -> Self {
         let shared = Shared::new(
-            Box::new(MemoryCatalog::default()),
+            Box::new(MemoryCatalog::new(&config.subscribers)),
             Arc::new(MemoryBackend::default()),
             config,
             None,

@@ -98,8 +98,7 @@ impl Shared {
         let names = self.backend.names_at(&place);
         self.make_durable(names).await?;
         if let Outcome::NotDone = self
-            .catalog
-            .apply(Command::Finish {
+            .apply_event(Command::Finish {
                 id: row.id,
                 finished: now.0,
             })
@@ -107,6 +106,7 @@ impl Shared {
         {
             return Err(StoreError::NotFound);
         }
+        Self::log(&row, "file finished");
         let receipt = Row {
             state: RowState::Finished,
             finished: now.0,
@@ -122,7 +122,7 @@ impl Shared {
             tracing::warn!(%id, error = &error as &dyn std::error::Error, "side files stay behind");
         }
         self.forget(row.id);
-        let _ = self.changes.send(Change::Finished {
+        self.tell(Change::Finished {
             owner: row.owner,
             receipt: receipt.clone(),
         });

@@ -42,6 +42,8 @@ pub(crate) struct Shared {
     /// How often the machine has died under this folder.
     pub(crate) epoch: u64,
     pub(crate) changes: tokio::sync::broadcast::Sender<Change>,
+    /// Changes when there are new events.
+    pub(crate) news: tokio::sync::watch::Sender<()>,
     /// The lock of the folder, held as long as the store lives.
     pub(crate) _lock: Option<std::fs::File>,
     active: Mutex<HashMap<UploadId, Arc<Active>>>,
@@ -87,6 +89,7 @@ impl Shared {
             syncer: Syncer::default(),
             epoch: 0,
             changes: tokio::sync::broadcast::channel(1024).0,
+            news: tokio::sync::watch::channel(()).0,
             _lock: lock,
             active: Mutex::default(),
             loaders: (0..LOADERS)
@@ -124,6 +127,18 @@ impl Shared {
         }
     }
 
+    /// One line in the log: what became of an upload or file. Names and contents are its owner's affair.
+    pub(crate) fn log(row: &Row, what: &'static str) {
+        let bytes = row.size.unwrap_or(row.received);
+        tracing::info!(id = %row.id, owner = %row.owner, bytes, "{what}");
+    }
+
+    /// Tells whoever watches.
+    pub(crate) fn tell(&self, change: Change) {
+        // Nobody watches: nobody is told.
+        let _ = self.changes.send(change);
+    }
+
     pub(crate) fn count_received(&self, bytes: u64) {
         add(&self.counters.received, bytes);
     }
@@ -142,6 +157,7 @@ impl Shared {
 
     pub(crate) async fn close(&self) -> Result<(), StoreError> {
         self.is_closed.store(true, Ordering::Release);
+        self.news.send_replace(());
         let active: Vec<_> = self
             .active
             .lock()

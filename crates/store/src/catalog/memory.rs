@@ -9,15 +9,17 @@ use hoist_protocol::{ListCounts, UploadId};
 
 use super::{
     After, Answer, Catalog, Command, Creation, Found, Left, Mark, Outcome, Room, Row, RowState,
-    Usage,
+    TokenRow, Usage, outbox::MemoryOutbox, token,
 };
-use crate::Owner;
+use crate::{Event, Owner};
 
 #[derive(Debug, Default)]
 pub(crate) struct MemoryCatalog {
     rows: Mutex<BTreeMap<UploadId, Row>>,
     old_names: Mutex<Vec<(UploadId, String)>>,
     mark: Mutex<Mark>,
+    outbox: Mutex<MemoryOutbox>,
+    tokens: Mutex<Vec<TokenRow>>,
     #[cfg(test)]
     transactions: std::sync::atomic::AtomicU64,
 }
@@ -26,9 +28,23 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+const fn done(is_done: bool) -> Outcome {
+    if is_done {
+        Outcome::Done
+    } else {
+        Outcome::NotDone
+    }
+}
+
 type Rows<'a> = MutexGuard<'a, BTreeMap<UploadId, Row>>;
 
 impl MemoryCatalog {
+    pub(crate) fn new(subscribers: &[String]) -> Self {
+        let catalog = Self::default();
+        lock(&catalog.outbox).subscribers = subscribers.to_vec();
+        catalog
+    }
+
     fn rows(&self) -> Rows<'_> {
         lock(&self.rows)
     }
@@ -141,6 +157,7 @@ impl Catalog for MemoryCatalog {
         self.transactions
             .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let mut rows = self.rows();
+        let event = command.event();
         let is_taken = |rows: &Rows<'_>, id: UploadId, key: &str| {
             rows.get(&id).is_none_or(|row| {
                 rows.values().any(|old| {
@@ -228,7 +245,7 @@ impl Catalog for MemoryCatalog {
             Command::Unclaim { id } => change(&mut rows, id, &[RowState::Publishing], &mut |row| {
                 row.state = RowState::Unfinished;
             }),
-            Command::Hide { id, until } => {
+            Command::Hide { id, until, .. } => {
                 change(&mut rows, id, &[RowState::Finished], &mut |row| {
                     row.state = RowState::Hidden;
                     row.expires = until;
@@ -259,6 +276,7 @@ impl Catalog for MemoryCatalog {
                 from,
                 stored_as,
                 path_key,
+                ..
             } => {
                 let has_moved = rows.get(&id).is_some_and(|row| row.stored_as != from);
                 if has_moved || is_taken(&rows, id, &path_key) {
@@ -293,21 +311,36 @@ impl Catalog for MemoryCatalog {
             }
             Command::Lost { id, from } => {
                 let is_it = |row: &Row| row.state == RowState::Finished && row.stored_as == from;
-                if rows.get(&id).is_some_and(is_it) {
-                    rows.remove(&id);
-                    Outcome::Done
-                } else {
-                    Outcome::NotDone
-                }
+                done(rows.get(&id).is_some_and(is_it) && rows.remove(&id).is_some())
             }
-            Command::Remove { id } => {
-                if rows.remove(&id).is_some() {
-                    Outcome::Done
-                } else {
-                    Outcome::NotDone
+            Command::Remove { id } => done(rows.remove(&id).is_some()),
+            Command::Delivered { number } => done(lock(&self.outbox).remove(number)),
+            Command::Postpone { number, due } => done(lock(&self.outbox).postpone(number, due)),
+            Command::AddToken { token, now } => {
+                let mut tokens = lock(&self.tokens);
+                tokens.retain(|old| old.expires > now);
+                let of_upload = tokens.iter().filter(|old| old.upload == token.upload);
+                let fits = of_upload.count() < token::MOST && rows.contains_key(&token.upload);
+                if fits {
+                    tokens.push(token);
                 }
+                done(fits)
+            }
+            Command::RemoveTokens { upload, hash } => {
+                let mut tokens = lock(&self.tokens);
+                let before = tokens.len();
+                tokens.retain(|old| {
+                    old.upload != upload || hash.is_some_and(|hash| old.hash != hash)
+                });
+                Outcome::Removed((before - tokens.len()) as u64)
             }
         };
+        if let (Outcome::Done, Some((id, kind, at))) = (&outcome, event)
+            && let Some(row) = rows.get(&id)
+        {
+            lock(&self.outbox).add(row, kind, at);
+        }
+        lock(&self.tokens).retain(|token| rows.contains_key(&token.upload));
         Self::now(outcome)
     }
 
@@ -395,6 +428,17 @@ impl Catalog for MemoryCatalog {
 
     fn old_names(&self) -> Answer<'_, Vec<(UploadId, String)>> {
         Self::now(lock(&self.old_names).clone())
+    }
+
+    fn events(&self, subscriber: String, limit: u32) -> Answer<'_, Vec<Event>> {
+        Self::now(lock(&self.outbox).heads(&subscriber, limit))
+    }
+
+    fn token(&self, hash: [u8; 32]) -> Answer<'_, Option<(TokenRow, Row)>> {
+        let rows = self.rows();
+        let tokens = lock(&self.tokens);
+        let found = tokens.iter().find(|token| token.hash == hash);
+        Self::now(found.and_then(|token| Some((token.clone(), rows.get(&token.upload)?.clone()))))
     }
 
     fn mark(&self) -> Answer<'_, Mark> {

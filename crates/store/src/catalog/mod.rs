@@ -5,20 +5,23 @@
 //! indivisible step and returns only when the step is as durable as the store promises.
 
 mod memory;
+mod outbox;
 mod room;
 mod row;
 mod sqlite;
+mod token;
 
 use std::{future::Future, pin::Pin};
 
 use hoist_protocol::{Checksum, ListCounts, UploadId};
 
-use crate::{Owner, StoreError};
+use crate::{Event, Owner, StoreError};
 
 pub(crate) use memory::MemoryCatalog;
 pub(crate) use room::{Left, NoRoom, Room};
 pub(crate) use row::{Row, RowState};
 pub(crate) use sqlite::{CatalogLook, SqliteCatalog};
+pub(crate) use token::{MOST as TOKENS, TokenRow};
 
 pub(crate) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
@@ -59,7 +62,7 @@ pub(crate) enum Command {
     /// Gives a claimed place back; the upload is unfinished again.
     Unclaim { id: UploadId },
     /// Hides a finished file until it is removed.
-    Hide { id: UploadId, until: u64 },
+    Hide { id: UploadId, now: u64, until: u64 },
     /// Takes that back, if it is not too late.
     Unhide { id: UploadId, now: u64 },
     /// Begins to remove a hidden file whose time is over: from here on nobody takes it back.
@@ -68,6 +71,7 @@ pub(crate) enum Command {
     /// [`Command::NameDropped`].
     Move {
         id: UploadId,
+        now: u64,
         name: String,
         from: String,
         stored_as: String,
@@ -85,6 +89,18 @@ pub(crate) enum Command {
     Lost { id: UploadId, from: String },
     /// Forgets an upload or file.
     Remove { id: UploadId },
+    /// A subscriber has the event of this number.
+    Delivered { number: u64 },
+    /// It could not be delivered; it is tried again at `due`.
+    Postpone { number: u64, due: u64 },
+    /// Lets the bearer of a token at an upload, unless it has [`token::MOST`]; forgets all tokens that
+    /// had expired by `now`.
+    AddToken { token: TokenRow, now: u64 },
+    /// Revokes one token of an upload, or all.
+    RemoveTokens {
+        upload: UploadId,
+        hash: Option<[u8; 32]>,
+    },
 }
 
 /// One upload of [`Command::Create`].
@@ -122,6 +138,8 @@ pub(crate) enum Outcome {
     NoRoom(NoRoom),
     /// Answer to [`Command::Create`].
     Created(Vec<Found>),
+    /// Answer to [`Command::RemoveTokens`]: how many there were.
+    Removed(u64),
 }
 
 /// Where a list begins: behind this row in the order of the list.
@@ -165,6 +183,11 @@ pub(crate) trait Catalog: Send + Sync + std::fmt::Debug {
     fn publishing(&self) -> Answer<'_, Vec<Row>>;
     /// Names of renamed files that were not dropped when the process ended.
     fn old_names(&self) -> Answer<'_, Vec<(UploadId, String)>>;
+    /// What a subscriber is to be told: of each upload the oldest event that it has not got, the
+    /// first due first.
+    fn events(&self, subscriber: String, limit: u32) -> Answer<'_, Vec<Event>>;
+    /// The token with this hash, and the upload it is for.
+    fn token(&self, hash: [u8; 32]) -> Answer<'_, Option<(TokenRow, Row)>>;
     /// What the last process left.
     fn mark(&self) -> Answer<'_, Mark>;
     /// How many transactions there were, for tests.

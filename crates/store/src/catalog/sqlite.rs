@@ -6,7 +6,9 @@
 
 mod command;
 mod look;
+mod outbox;
 mod query;
+mod token;
 
 use std::{os::unix::fs::OpenOptionsExt as _, path::Path, sync::atomic::Ordering, time::Duration};
 
@@ -16,12 +18,12 @@ use sqlx::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-use super::{After, Answer, Catalog, Command, Mark, Outcome, Row, Usage};
-use crate::{Durability, Owner, StoreError, store::io_error};
+use super::{After, Answer, Catalog, Command, Mark, Outcome, Row, TokenRow, Usage};
+use crate::{Durability, Event, Owner, StoreConfig, StoreError, store::io_error};
 use hoist_protocol::{ListCounts, UploadId};
 
 /// The version of the tables; a folder with a higher one is refused.
-const SCHEMA: u32 = 2;
+const SCHEMA: u32 = 3;
 /// Commands that may wait for the writer.
 const QUEUE: usize = 4096;
 /// Commands of one transaction.
@@ -63,6 +65,28 @@ CREATE TABLE IF NOT EXISTS totals (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS old_names (id BLOB NOT NULL, stored_as TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS mark (one INTEGER PRIMARY KEY CHECK (one = 1), boot TEXT, epoch INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS outbox (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    subscriber TEXT NOT NULL,
+    upload BLOB NOT NULL,
+    kind TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    owner TEXT NOT NULL,
+    receipt TEXT NOT NULL,
+    due INTEGER NOT NULL,
+    tries INTEGER NOT NULL
+);
+CREATE INDEX IF NOT EXISTS outbox_due ON outbox (subscriber, due, number);
+CREATE INDEX IF NOT EXISTS outbox_upload ON outbox (subscriber, upload, number);
+CREATE TABLE IF NOT EXISTS tokens (
+    hash BLOB PRIMARY KEY NOT NULL,
+    upload BLOB NOT NULL,
+    rights INTEGER NOT NULL,
+    bytes INTEGER,
+    expires INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS tokens_upload ON tokens (upload);
+CREATE INDEX IF NOT EXISTS tokens_expires ON tokens (expires);
 ";
 
 /// What version 1 had not.
@@ -87,6 +111,9 @@ CREATE TRIGGER IF NOT EXISTS uploads_removed AFTER DELETE ON uploads BEGIN
     UPDATE totals SET unfinished = unfinished - (OLD.state < 2), finished = finished - (OLD.state = 2),
         finished_bytes = finished_bytes - (OLD.state = 2) * ifnull(OLD.size, 0),
         hidden_bytes = hidden_bytes - (OLD.state = 3) * ifnull(OLD.size, 0) WHERE owner = OLD.owner;
+END;
+CREATE TRIGGER IF NOT EXISTS uploads_tokens AFTER DELETE ON uploads BEGIN
+    DELETE FROM tokens WHERE upload = OLD.id;
 END;
 ";
 
@@ -120,12 +147,12 @@ pub(super) fn failed(doing: &'static str) -> impl FnOnce(sqlx::Error) -> StoreEr
 
 impl SqliteCatalog {
     /// Opens the catalog at `file`, making it if there is none. What [`Catalog::apply`] has said to be
-    /// done survives what `durability` says.
+    /// done survives what [`StoreConfig::durability`] says.
     ///
     /// # Errors
     ///
     /// [`StoreError::NewerSchema`] if a newer program wrote it, [`StoreError::Catalog`] otherwise.
-    pub(crate) async fn open(file: &Path, durability: Durability) -> Result<Self, StoreError> {
+    pub(crate) async fn open(file: &Path, config: &StoreConfig) -> Result<Self, StoreError> {
         // Made here if it is not there, for its mode, which SQLite gives to the files beside it, too.
         std::fs::File::options()
             .create(true)
@@ -137,7 +164,7 @@ impl SqliteCatalog {
             .filename(file)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(match durability {
+            .synchronous(match config.durability {
                 // What is committed survives the death of the process, …
                 Durability::Process => SqliteSynchronous::Normal,
                 // … or of the machine: each commit syncs the log (sqlite.org/pragma.html#pragma_synchronous).
@@ -155,7 +182,13 @@ impl SqliteCatalog {
             .map_err(failed("opening the catalog for reading"))?;
         let (jobs, queue) = mpsc::channel(QUEUE);
         let transactions = Counter::default();
-        tokio::spawn(write(writer, queue, Counter::clone(&transactions)));
+        let subscribers = config.subscribers.clone();
+        tokio::spawn(write(
+            writer,
+            queue,
+            subscribers,
+            Counter::clone(&transactions),
+        ));
         Ok(Self {
             jobs,
             readers,
@@ -178,7 +211,7 @@ async fn prepare(writer: &mut SqliteConnection) -> Result<(), StoreError> {
         });
     }
     let before = if found == 1 { FROM_1 } else { "" };
-    for sql in [before, TABLES, TRIGGERS, "PRAGMA user_version = 2"] {
+    for sql in [before, TABLES, TRIGGERS, "PRAGMA user_version = 3"] {
         sqlx::raw_sql(sql)
             .execute(&mut *writer)
             .await
@@ -191,12 +224,13 @@ async fn prepare(writer: &mut SqliteConnection) -> Result<(), StoreError> {
 async fn write(
     mut writer: SqliteConnection,
     mut queue: mpsc::Receiver<Job>,
+    subscribers: Vec<String>,
     transactions: Counter,
 ) {
     let mut group: Vec<Job> = Vec::new();
     while queue.recv_many(&mut group, GROUP).await > 0 {
         let commands = group.iter().map(|(command, _)| command);
-        let result = run_group(&mut writer, commands).await;
+        let result = run_group(&mut writer, commands, &subscribers).await;
         transactions.fetch_add(1, Ordering::Relaxed);
         match result {
             Ok(outcomes) => {
@@ -228,6 +262,7 @@ async fn write(
 async fn run_group<'a>(
     writer: &mut SqliteConnection,
     commands: impl Iterator<Item = &'a Command>,
+    subscribers: &[String],
 ) -> Result<Vec<Outcome>, StoreError> {
     let mut transaction = writer
         .begin_with("BEGIN IMMEDIATE")
@@ -236,7 +271,7 @@ async fn run_group<'a>(
     let mut outcomes = Vec::new();
     for command in commands {
         outcomes.push(
-            command::run(&mut transaction, command)
+            command::run(&mut transaction, command, subscribers)
                 .await
                 .map_err(failed("writing"))?,
         );
@@ -306,6 +341,14 @@ impl Catalog for SqliteCatalog {
 
     fn old_names(&self) -> Answer<'_, Vec<(UploadId, String)>> {
         Box::pin(query::old_names(&self.readers))
+    }
+
+    fn events(&self, subscriber: String, limit: u32) -> Answer<'_, Vec<Event>> {
+        Box::pin(outbox::heads(&self.readers, subscriber, limit))
+    }
+
+    fn token(&self, hash: [u8; 32]) -> Answer<'_, Option<(TokenRow, Row)>> {
+        Box::pin(token::find(&self.readers, hash))
     }
 
     fn mark(&self) -> Answer<'_, Mark> {

@@ -109,8 +109,7 @@ async fn whenever_a_file_is_cancelled_bytes_and_rows_are_as_before_and_its_neigh
         for polls in [0, 1, 20] {
             let folder = Arc::new(tempfile::tempdir().unwrap());
             let (fuse, held, go_on) = Fuse::gate();
-            let catalog =
-                SqliteCatalog::open(&folder.path().join(CATALOG), config().durability).await;
+            let catalog = SqliteCatalog::open(&folder.path().join(CATALOG), &config()).await;
             let catalog = DyingCatalog(Arc::new(catalog.unwrap()), Arc::<Fuse>::clone(&fuse));
             let disk = DyingDisk {
                 real: RealDisk::open(folder.path()).unwrap(),

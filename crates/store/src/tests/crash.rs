@@ -19,8 +19,10 @@ use super::{
     support::{Bench, CHUNK, NOW, bytes, config, file, hash},
 };
 use crate::{
-    CATALOG, Owner, Party, Store, StoreError,
-    catalog::{After, Answer, Catalog, Command, Mark, Outcome, Row, SqliteCatalog, Usage},
+    CATALOG, Event, EventKind, Owner, Party, Store, StoreError,
+    catalog::{
+        After, Answer, Catalog, Command, Mark, Outcome, Row, SqliteCatalog, TokenRow, Usage,
+    },
     disk::{Disk, DiskFile, Open, RealDisk},
 };
 
@@ -229,6 +231,12 @@ impl Catalog for DyingCatalog {
     fn old_names(&self) -> Answer<'_, Vec<(UploadId, String)>> {
         self.0.old_names()
     }
+    fn events(&self, subscriber: String, limit: u32) -> Answer<'_, Vec<Event>> {
+        self.0.events(subscriber, limit)
+    }
+    fn token(&self, hash: [u8; 32]) -> Answer<'_, Option<(TokenRow, Row)>> {
+        self.0.token(hash)
+    }
     fn mark(&self) -> Answer<'_, Mark> {
         self.0.mark()
     }
@@ -277,7 +285,7 @@ async fn cut_at_every_step(intrudes: bool) {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let left = Fuse::new(steps, None);
         let real = RealDisk::open(folder.path()).unwrap();
-        let catalog = SqliteCatalog::open(&folder.path().join(CATALOG), config().durability).await;
+        let catalog = SqliteCatalog::open(&folder.path().join(CATALOG), &config()).await;
         let catalog = DyingCatalog(Arc::new(catalog.unwrap()), Arc::<Fuse>::clone(&left));
         let disk = DyingDisk {
             real,
@@ -342,6 +350,10 @@ async fn cut_at_every_step(intrudes: bool) {
             let first = folder.path().join("files/d/a.bin");
             assert_eq!(std::fs::read(first).unwrap(), b"by hand");
         }
+        // Whoever is told of files is told of this one, once.
+        let told = bench.events().await;
+        let told: Vec<_> = told.iter().map(|event| event.kind).collect();
+        assert_eq!(told, [EventKind::Finished], "died at step {steps}");
         // What the dead one left beside is gone after the next start.
         drop(bench);
         let _again = Bench::over(&folder, Arc::new(RealDisk::open(folder.path()).unwrap()))

@@ -88,7 +88,7 @@ impl Hooked {
     /// Over both catalogs, one after the other.
     async fn both() -> [Self; 2] {
         let folder = Arc::new(tempfile::tempdir().unwrap());
-        let sqlite = SqliteCatalog::open(&folder.path().join(CATALOG), config().durability).await;
+        let sqlite = SqliteCatalog::open(&folder.path().join(CATALOG), &config()).await;
         let memory = Box::new(MemoryCatalog::default());
         [
             Self::over(&folder, Box::new(sqlite.unwrap())).await,

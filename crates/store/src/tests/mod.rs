@@ -8,10 +8,12 @@ mod files;
 mod leases;
 mod model;
 mod names;
+mod outbox;
 mod parts;
 mod power;
 mod space;
 mod support;
+mod tokens;
 
 /// Runs each case against the disk and against memory.
 macro_rules! conformance {

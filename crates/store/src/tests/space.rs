@@ -335,14 +335,14 @@ async fn a_folder_has_one_server_and_refuses_an_older_one() {
     let newer =
         sqlx::sqlite::SqliteConnectOptions::new().filename(folder.path().join("catalog.db"));
     let mut connection = sqlx::ConnectOptions::connect(&newer).await.unwrap();
-    sqlx::query("PRAGMA user_version = 3")
+    sqlx::query("PRAGMA user_version = 4")
         .execute(&mut connection)
         .await
         .unwrap();
     sqlx::Connection::close(connection).await.unwrap();
     let refused = Store::open(folder.path(), config(), NOW).await.unwrap_err();
     assert!(
-        matches!(refused, StoreError::NewerSchema { found: 3, known: 2 }),
+        matches!(refused, StoreError::NewerSchema { found: 4, known: 3 }),
         "{refused:?}"
     );
 }

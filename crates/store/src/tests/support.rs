@@ -8,13 +8,15 @@ use hoist_protocol::{
 };
 
 use crate::{
-    CATALOG, ChunkAnswer, Owner, Party, Store, StoreConfig, StoreError,
+    CATALOG, ChunkAnswer, Event, Owner, Party, Store, StoreConfig, StoreError,
     catalog::{Catalog, SqliteCatalog},
     disk::Disk,
 };
 
 pub(crate) const CHUNK: u64 = MIN_CHUNK_SIZE;
 pub(crate) const BOOT: &str = "this boot";
+/// Who is told of events in every test.
+pub(crate) const APP: &str = "app";
 pub(crate) const NOW: Millis = Millis(1_700_000_000_000);
 
 #[derive(Debug)]
@@ -27,6 +29,7 @@ pub(crate) struct Bench {
 pub(crate) fn config() -> StoreConfig {
     let mut config = StoreConfig {
         keep_free: 0,
+        subscribers: vec![APP.into()],
         ..StoreConfig::default()
     };
     config.limits.chunk_size = CHUNK;
@@ -93,8 +96,7 @@ impl Bench {
         folder: &Arc<tempfile::TempDir>,
         disk: Arc<dyn Disk>,
     ) -> Result<Self, StoreError> {
-        let catalog =
-            SqliteCatalog::open(&folder.path().join(CATALOG), config().durability).await?;
+        let catalog = SqliteCatalog::open(&folder.path().join(CATALOG), &config()).await?;
         Self::over_both(folder, Box::new(catalog), disk).await
     }
 
@@ -226,6 +228,11 @@ impl Bench {
             }
             other => panic!("unfinished, not {other:?}"),
         }
+    }
+
+    /// What the app is told next.
+    pub(crate) async fn events(&self) -> Vec<Event> {
+        self.store.events(APP, 1000).await.unwrap()
     }
 
     pub(crate) async fn content(&self, id: UploadId) -> Vec<u8> {

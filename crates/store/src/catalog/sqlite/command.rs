@@ -5,7 +5,9 @@ use sqlx::{SqliteConnection, sqlite::SqliteQueryResult};
 
 use super::{
     super::{Command, Creation, Found, Left, Outcome, Room, Row},
+    outbox,
     query::{self, COLUMNS, number},
+    token,
 };
 
 fn outcome(result: &SqliteQueryResult) -> Outcome {
@@ -20,12 +22,22 @@ fn blob(id: &UploadId) -> &[u8] {
     id.as_bytes().as_slice()
 }
 
-/// Does one command inside the open transaction. Statements that find a row in another state
-/// change nothing and say so; they never fail for it.
+/// Does one command inside the open transaction, and writes down for its subscribers what happened.
 pub(super) async fn run(
     db: &mut SqliteConnection,
     command: &Command,
+    subscribers: &[String],
 ) -> Result<Outcome, sqlx::Error> {
+    let outcome = change(&mut *db, command).await?;
+    if let (Outcome::Done, Some(event)) = (&outcome, command.event()) {
+        outbox::add(db, subscribers, event).await?;
+    }
+    Ok(outcome)
+}
+
+/// Does one command. Statements that find a row in another state
+/// change nothing and say so; they never fail for it.
+async fn change(db: &mut SqliteConnection, command: &Command) -> Result<Outcome, sqlx::Error> {
     let result = match command {
         Command::Create { creations, room } => {
             let mut found = Vec::with_capacity(creations.len());
@@ -89,7 +101,7 @@ pub(super) async fn run(
                 .execute(db)
                 .await?
         }
-        Command::Hide { id, until } => {
+        Command::Hide { id, until, .. } => {
             sqlx::query("UPDATE uploads SET state = 3, expires = ? WHERE id = ? AND state = 2")
                 .bind(number(*until))
                 .bind(blob(id))
@@ -119,6 +131,7 @@ pub(super) async fn run(
             from,
             stored_as,
             path_key,
+            ..
         } => {
             let moved = sqlx::query(
                 "UPDATE OR IGNORE uploads SET name = ?, stored_as = ?, path_key = ? \
@@ -178,6 +191,29 @@ pub(super) async fn run(
                 .bind(blob(id))
                 .execute(db)
                 .await?
+        }
+        Command::Delivered { number: of } => {
+            sqlx::query("DELETE FROM outbox WHERE number = ?")
+                .bind(number(*of))
+                .execute(db)
+                .await?
+        }
+        Command::Postpone { number: of, due } => {
+            sqlx::query("UPDATE outbox SET due = ?, tries = tries + 1 WHERE number = ?")
+                .bind(number(*due))
+                .bind(number(*of))
+                .execute(db)
+                .await?
+        }
+        Command::AddToken { token, now } => token::add(db, token, *now).await?,
+        Command::RemoveTokens { upload, hash } => {
+            let removed =
+                sqlx::query("DELETE FROM tokens WHERE upload = ?1 AND (?2 IS NULL OR hash = ?2)")
+                    .bind(blob(upload))
+                    .bind(hash.as_ref().map(<[u8; 32]>::as_slice))
+                    .execute(db)
+                    .await?;
+            return Ok(Outcome::Removed(removed.rows_affected()));
         }
     };
     Ok(outcome(&result))
