@@ -67,6 +67,21 @@ impl Access {
     }
 }
 
+impl Access {
+    /// The same, if it is asked for.
+    pub(crate) fn require_if(
+        &self,
+        is_asked: bool,
+        right: fn(&Rights) -> bool,
+    ) -> Result<(), ApiError> {
+        if is_asked {
+            self.require(right)
+        } else {
+            Ok(())
+        }
+    }
+}
+
 /// What may be done with a party's uploads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rights {

@@ -10,7 +10,7 @@ use axum::{
 };
 use http::{HeaderName, HeaderValue, Method, header, request::Parts};
 
-use crate::{Access, ApiError, body::BodyReader, origin::Origin, router::Core};
+use crate::{Access, ApiError, body::BodyReader, origin::Origin, router::Core, token};
 
 /// Lets a request pass with its [`Access`] in the extensions, or answers it.
 pub(crate) async fn guard(State(core): State<Arc<Core>>, request: Request, next: Next) -> Response {
@@ -62,7 +62,7 @@ async fn check(core: &Core, origin: &Origin, parts: &Parts) -> Result<Pass, ApiE
         return origin.preflight(&parts.headers).map(Pass::Preflight);
     }
     origin.check(&parts.method)?;
-    core.config.authorize.access(parts).await.map(Pass::Through)
+    token::access(core, parts).await.map(Pass::Through)
 }
 
 /// Reads some of the body of a refused request, so that the client gets to read the refusal.

@@ -30,6 +30,7 @@ mod clock;
 mod config;
 mod cookie;
 mod create;
+mod deliver;
 mod download;
 mod error;
 mod form;
@@ -47,6 +48,7 @@ mod router;
 mod serve;
 mod sign_in;
 mod status;
+mod token;
 mod trusted_header;
 mod zip;
 
@@ -57,6 +59,7 @@ pub use config::HttpConfig;
 pub use cookie::{
     CookieConfig, CookieKey, CookieLayer, CookieService, CookieVisitors, Secure, Visitor,
 };
+pub use deliver::{on_complete, on_event};
 pub use error::ApiError;
 pub use form_words::form_problem;
 pub use list::listing;

@@ -15,7 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
     ApiError, HttpConfig, cancel, create, download, form, form_delete, guard::guard, limits, list,
-    pack, status, zip,
+    pack, status, token, zip,
 };
 
 /// What every handler has at hand.
@@ -102,6 +102,8 @@ pub fn router(store: Store, config: HttpConfig) -> Router {
         .route(route::DELETE, closed(post(cancel::delete_many)))
         .route(route::RESTORE, closed(post(cancel::restore)))
         .route("/uploads/{id}", closed(delete(cancel::delete_one)))
+        .route("/uploads/{id}/tokens", closed(post(token::issue)))
+        .route("/uploads/{id}/tokens/revoke", closed(post(token::revoke)))
         .route(route::PACKS, closed(post(pack::send_pack)))
         .route("/files/{id}/{name}", closed(get(download::download)))
         .route(route::FORM, closed(post(form::form)))

@@ -35,6 +35,7 @@ mod path;
 mod range;
 pub mod route;
 mod state;
+mod token;
 
 pub use checksum::{Checksum, ChunkHasher, chunk_checksum, merge_checksums};
 pub use chunk_set::ChunkSet;
@@ -49,6 +50,7 @@ pub use message::*;
 pub use path::{InvalidPath, MAX_NAME_BYTES, MAX_PATH_BYTES, MAX_PATH_DEPTH, RelativePath};
 pub use range::ByteRange;
 pub use state::{FileState, PauseReason};
+pub use token::{RevokeRequest, RevokeResponse, TokenRequest, TokenResponse, TokenRight};
 
 /// A point in time or a span of it, in milliseconds; points count from the Unix epoch.
 ///

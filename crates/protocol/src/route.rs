@@ -29,6 +29,18 @@ pub fn upload(id: UploadId) -> String {
     format!("{UPLOADS}/{id}")
 }
 
+/// Where a token for one upload is asked for (`POST`).
+#[must_use]
+pub fn tokens(id: UploadId) -> String {
+    format!("{UPLOADS}/{id}/tokens")
+}
+
+/// Where tokens of one upload are ended (`POST`).
+#[must_use]
+pub fn revoke_tokens(id: UploadId) -> String {
+    format!("{UPLOADS}/{id}/tokens/revoke")
+}
+
 /// The path of a finished file below the prefix (`GET`); `name` is only for the eye.
 #[must_use]
 pub fn file(id: UploadId, name: &str) -> String {

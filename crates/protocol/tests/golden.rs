@@ -11,8 +11,9 @@ use std::{collections::BTreeMap, fmt::Debug};
 
 use hoist_protocol::{
     ChunkLayout, CreateRequest, CreateResponse, DeleteRequest, DeleteResponse, ErrorBody,
-    ErrorClass, ErrorCode, Limits, ListResponse, PackManifest, PackResponse, StatusRequest,
-    StatusResponse, chunk_checksum, merge_checksums,
+    ErrorClass, ErrorCode, Limits, ListResponse, PackManifest, PackResponse, RevokeRequest,
+    RevokeResponse, StatusRequest, StatusResponse, TokenRequest, TokenResponse, chunk_checksum,
+    merge_checksums,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -91,12 +92,16 @@ fn every_example_is_what_the_program_reads_and_writes() {
             "ListResponse" => round_trip::<ListResponse>(&example),
             "DeleteRequest" => round_trip::<DeleteRequest>(&example),
             "DeleteResponse" => round_trip::<DeleteResponse>(&example),
+            "TokenRequest" => round_trip::<TokenRequest>(&example),
+            "TokenResponse" => round_trip::<TokenResponse>(&example),
+            "RevokeRequest" => round_trip::<RevokeRequest>(&example),
+            "RevokeResponse" => round_trip::<RevokeResponse>(&example),
             "Limits" => round_trip::<Limits>(&example),
             "ErrorBody" => round_trip::<ErrorBody>(&example),
             other => panic!("no type for the example {other}"),
         }
     }
-    assert_eq!(seen, 12, "an example is missing");
+    assert_eq!(seen, 16, "an example is missing");
 }
 
 #[test]

@@ -35,6 +35,7 @@ impl Store {
         party: &Party,
         files: &[NewFile],
     ) -> Result<Vec<CreateAnswer>, StoreError> {
+        party.check_whole()?;
         self.shared.check_open()?;
         let max = u64::from(self.shared.config.limits.batch);
         if files.len() as u64 > max {

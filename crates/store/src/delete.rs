@@ -221,7 +221,7 @@ impl Shared {
         let rows = self.catalog.get(ids.to_vec()).await?;
         Ok(rows
             .into_iter()
-            .filter(|row| row.owner == party.owner)
+            .filter(|row| row.owner == party.owner && party.reaches(row.id))
             .map(|row| (row.id, row))
             .collect())
     }

@@ -51,6 +51,15 @@ pub enum StoreError {
         /// How many are allowed.
         max: u64,
     },
+    /// Somebody with a token for one upload asked for more.
+    #[error("this token is for one upload, and not for this")]
+    OneUpload,
+    /// A token does not let its bearer send so much.
+    #[error("this token lets its bearer send the first {max} bytes only")]
+    BeyondGrant {
+        /// How many it does.
+        max: u64,
+    },
     /// Files of this type are not taken.
     #[error("files of this type are not taken here")]
     TypeNotAllowed,
@@ -115,6 +124,7 @@ impl StoreError {
             Self::InvalidChunk(_) | Self::Invalid(_) => ErrorCode::InvalidRequest,
             Self::FileSize { .. } => ErrorCode::TooLarge,
             Self::TooMany { .. } => ErrorCode::TooMany,
+            Self::OneUpload | Self::BeyondGrant { .. } => ErrorCode::Forbidden,
             Self::TypeNotAllowed => ErrorCode::TypeNotAllowed,
             Self::NameNotAllowed(_) => ErrorCode::NameNotAllowed,
             Self::StorageFull => ErrorCode::StorageFull,

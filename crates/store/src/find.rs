@@ -48,6 +48,7 @@ impl Store {
         files: &[NewFile],
     ) -> Result<Vec<Option<CreateAnswer>>, StoreError> {
         self.shared.check_open()?;
+        party.check_whole()?;
         let max = u64::from(self.shared.config.limits.batch);
         if files.len() as u64 > max {
             return Err(StoreError::TooMany {

@@ -93,7 +93,7 @@ pub use error::StoreError;
 pub use figures::Figures;
 pub use inspect::{Finding, Inspector, Leftover, Verified};
 pub use outbox::{Event, EventKind};
-pub use owner::{Owner, Party};
+pub use owner::{Owner, Party, Scope};
 pub use part::PartWriter;
 pub use range::RangeWriter;
 pub use read::{FileReader, ListQuery};
@@ -294,7 +294,7 @@ impl Store {
     /// [`StoreError::Catalog`] if the catalog cannot be read.
     pub async fn limits(&self, now: Millis, party: &Party) -> Result<Limits, StoreError> {
         let mut limits = self.shared.config.limits.clone();
-        if let Some(quota) = self.shared.quota(party) {
+        if let Some(quota) = self.shared.quota(party).filter(|_| party.scope.is_none()) {
             let used = self
                 .shared
                 .catalog

@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+use hoist_protocol::UploadId;
+
+use crate::StoreError;
+
 /// Whose an upload is: 1 to 64 of `a–z 0–9 _ -`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Owner(String);
@@ -59,6 +63,17 @@ pub struct Party {
     /// Whether earlier uploads may be found by path, size and time; `false` for anonymous ones,
     /// who are not one person.
     pub finds_earlier: bool,
+    /// The one upload that may be touched, if it is not all of the owner's; see [`crate::Bearer`].
+    pub scope: Option<Scope>,
+}
+
+/// The part of an owner's uploads that somebody with a token may touch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scope {
+    /// The upload.
+    pub upload: UploadId,
+    /// Where in it, in bytes from its beginning, what is sent must end; `None` for anywhere.
+    pub bytes: Option<u64>,
 }
 
 impl Party {
@@ -70,6 +85,7 @@ impl Party {
             owner,
             quota: None,
             finds_earlier: true,
+            scope: None,
         }
     }
 
@@ -80,6 +96,28 @@ impl Party {
             owner: Owner::anonymous(),
             quota: None,
             finds_earlier: false,
+            scope: None,
+        }
+    }
+
+    /// Whether this upload may be touched, if it is the owner's.
+    pub(crate) fn reaches(&self, id: UploadId) -> bool {
+        self.scope.is_none_or(|scope| scope.upload == id)
+    }
+
+    /// Lets those pass who may touch all of the owner's uploads.
+    pub(crate) const fn check_whole(&self) -> Result<(), StoreError> {
+        match self.scope {
+            None => Ok(()),
+            Some(_) => Err(StoreError::OneUpload),
+        }
+    }
+
+    /// Lets those pass who may send bytes up to `end`.
+    pub(crate) fn check_end(&self, end: u64) -> Result<(), StoreError> {
+        match self.scope.and_then(|scope| scope.bytes) {
+            Some(max) if end > max => Err(StoreError::BeyondGrant { max }),
+            _ => Ok(()),
         }
     }
 }

@@ -99,6 +99,7 @@ impl Store {
         id: UploadId,
         part: ByteRange,
     ) -> Result<PartWriter, StoreError> {
+        party.check_whole()?;
         let size = match self.shared.ask(now, party, id).await? {
             Asked::Finished(row) => row.size,
             Asked::Active(active, _) => active.lock().size,

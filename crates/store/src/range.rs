@@ -76,6 +76,7 @@ impl Store {
         id: UploadId,
         offset: u64,
     ) -> Result<RangeWriter, StoreError> {
+        party.check_whole()?;
         let Asked::Active(active, row) = self.shared.ask(now, party, id).await? else {
             return Err(StoreError::Invalid("the upload is finished"));
         };
@@ -143,6 +144,7 @@ impl Store {
         id: UploadId,
         size: u64,
     ) -> Result<ChunkAnswer, StoreError> {
+        party.check_whole()?;
         match self.shared.ask(now, party, id).await? {
             Asked::Finished(row) if row.size == Some(size) => Ok(ChunkAnswer {
                 is_new: false,

@@ -164,6 +164,7 @@ impl Store {
         party: &Party,
         query: &ListQuery,
     ) -> Result<ListResponse, StoreError> {
+        party.check_whole()?;
         let limit = if query.limit == 0 {
             50
         } else {

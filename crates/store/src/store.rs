@@ -212,6 +212,7 @@ impl Shared {
     pub(crate) async fn row(&self, party: &Party, id: UploadId) -> Result<Row, StoreError> {
         let row = self.catalog.get(vec![id]).await?.pop();
         row.filter(|row| row.owner == party.owner && row.state != RowState::Hidden)
+            .filter(|row| party.reaches(row.id))
             .ok_or(StoreError::NotFound)
     }
 
@@ -305,6 +306,9 @@ impl Shared {
         id: UploadId,
     ) -> Result<Asked, StoreError> {
         self.check_open()?;
+        if !party.reaches(id) {
+            return Err(StoreError::NotFound);
+        }
         for _ in 0..TRIES {
             if let Some(asked) = self.ask_once(now, id, &party.owner).await? {
                 return Ok(asked);

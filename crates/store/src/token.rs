@@ -5,8 +5,8 @@ use std::fmt;
 use hoist_protocol::{Millis, UploadId};
 
 use crate::{
-    Party, Store, StoreError,
-    catalog::{Command, Outcome, RowState, TokenRow},
+    Party, Scope, Store, StoreError,
+    catalog::{Command, Outcome, TokenRow},
 };
 
 /// What every token begins with, so that it is recognised: in a header, and where it leaks.
@@ -33,7 +33,7 @@ pub struct Grant {
 pub struct Bearer {
     /// The one upload.
     pub upload: UploadId,
-    /// In whose name: that of the upload's owner.
+    /// In whose name: that of the upload's owner, and nothing but this upload.
     pub party: Party,
     /// What may be done.
     pub grant: Grant,
@@ -85,6 +85,7 @@ impl Store {
     /// # Errors
     ///
     /// - [`StoreError::NotFound`] if the party has no such upload.
+    /// - [`StoreError::OneUpload`] if the party has a token itself.
     /// - [`StoreError::Invalid`] if it would have expired already.
     /// - [`StoreError::TooMany`] if the upload has a hundred.
     ///
@@ -119,6 +120,7 @@ impl Store {
         grant: Grant,
     ) -> Result<Token, StoreError> {
         self.shared.check_open()?;
+        party.check_whole()?;
         self.shared.row(party, upload).await?;
         if grant.expires <= now {
             return Err(StoreError::Invalid("the token would have expired already"));
@@ -157,11 +159,15 @@ impl Store {
         self.shared.check_open()?;
         let found = self.shared.catalog.token(token.hash()).await?;
         Ok(found
-            .filter(|(token, row)| token.expires > now.0 && row.state != RowState::Hidden)
+            .filter(|(token, _)| token.expires > now.0)
             .map(|(token, row)| Bearer {
                 upload: token.upload,
                 party: Party {
                     finds_earlier: false,
+                    scope: Some(Scope {
+                        upload: token.upload,
+                        bytes: token.bytes,
+                    }),
                     ..Party::known(row.owner)
                 },
                 grant: Grant {
@@ -186,6 +192,7 @@ impl Store {
         token: Option<&Token>,
     ) -> Result<u64, StoreError> {
         self.shared.check_open()?;
+        party.check_whole()?;
         self.shared.row(party, upload).await?;
         let hash = token.map(Token::hash);
         let revoke = Command::RemoveTokens { upload, hash };

@@ -39,6 +39,7 @@ impl Store {
     ///
     /// - [`StoreError::NotFound`], [`StoreError::Expired`].
     /// - [`StoreError::InvalidChunk`] if there is no such chunk or its length is another.
+    /// - [`StoreError::BeyondGrant`] if the party's scope ends before it.
     /// - [`StoreError::InFlight`] if somebody else writes it now.
     /// - [`StoreError::StorageFull`], [`StoreError::QuotaExceeded`] if its reservation has lapsed and
     ///   the room has gone to others.
@@ -51,9 +52,17 @@ impl Store {
         chunk: &PackChunk,
     ) -> Result<ChunkWriter, StoreError> {
         for _ in 0..TRIES {
+            let end = |chunk_size: u64| {
+                let start = u64::from(chunk.index).saturating_mul(chunk_size);
+                party.check_end(start.saturating_add(chunk.length))
+            };
             match self.shared.ask(now, party, chunk.upload).await? {
-                Asked::Finished(row) => return self.compare_finished(&row, chunk).await,
+                Asked::Finished(row) => {
+                    end(row.chunk_size)?;
+                    return self.compare_finished(&row, chunk).await;
+                }
                 Asked::Active(active, row) => {
+                    end(row.chunk_size)?;
                     let written = match self.shared.reserve_again(now, party, &row).await {
                         Ok(()) => {
                             self.write_active(now, party, &active, sender, attempt, chunk)

@@ -46,6 +46,7 @@ impl Scope {
             owner,
             quota: party.quota,
             finds_earlier: true,
+            scope: party.scope,
         }))
     }
 

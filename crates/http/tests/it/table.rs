@@ -9,6 +9,7 @@ use http::{Method, Request};
 
 use crate::{
     support::{Answer, C, Server, bytes, chunk, creates, file, pack, post, request},
+    tokens::token,
     visitors::{server, visit},
 };
 
@@ -60,6 +61,13 @@ fn routes() -> Vec<Route> {
         route("DELETE /uploads/{id}", true, |id| {
             request(Method::DELETE, &format!("/uploads/{id}"), Body::empty())
         }),
+        route("POST /uploads/{id}/tokens", true, |id| {
+            let body = r#"{"may":["send","read","delete"],"lifetime":60000}"#;
+            post(&format!("/uploads/{id}/tokens"), body)
+        }),
+        route("POST /uploads/{id}/tokens/revoke", true, |id| {
+            post(&format!("/uploads/{id}/tokens/revoke"), "{}")
+        }),
         route("POST /packs", true, |id| post("/packs", last_chunk(id))),
         route("GET /files/{id}", false, |id| {
             request(Method::GET, &format!("/files/{id}/secret"), Body::empty())
@@ -101,9 +109,13 @@ fn told(answer: &Answer, id: UploadId) -> String {
 
 /// One upload in a state, made by its owner.
 async fn prepared(server: &Server, owner: &str, state: State) -> UploadId {
+    prepared_as(server, owner, "secret", state).await
+}
+
+async fn prepared_as(server: &Server, owner: &str, name: &str, state: State) -> UploadId {
     let mine = [("cookie", owner)];
     let all = bytes(2 * C);
-    let body = serde_json::to_vec(&creates(vec![file("secret", 2 * C)])).unwrap();
+    let body = serde_json::to_vec(&creates(vec![file(name, 2 * C)])).unwrap();
     let created = server.send(with(post("/uploads", body), &mine)).await;
     let CreateAnswer::Needed(needed) = created.json::<CreateResponse>().answers.remove(0) else {
         panic!("it is new");
@@ -158,12 +170,20 @@ async fn for_everybody_else_an_upload_is_one_that_never_was() {
         let server = server();
         let owner = visit(&server, &[]).await;
         let id = prepared(&server, &owner, state).await;
-        let before = seen(&server, &owner, id).await;
         let (other, stranger) = (
             visit(&server, &[]).await,
             "hoist-visitor=bm9ib2R5LWtub3dzLW1l",
         );
-        let visitors: [(&str, Vec<(&'static str, &str)>); 4] = [
+        // A token of the same owner, for another upload.
+        let second = prepared_as(&server, &owner, "second", State::Unfinished).await;
+        let token = token(&server, &owner, second, &["send", "read", "delete"]).await;
+        let token = format!("Bearer {token}");
+        let before = seen(&server, &owner, id).await;
+        let visitors: [(&str, Vec<(&'static str, &str)>); 5] = [
+            (
+                "the bearer of another token",
+                vec![("authorization", &token)],
+            ),
             ("another visitor", vec![("cookie", &other)]),
             ("nobody", vec![]),
             ("an unknown cookie", vec![("cookie", stranger)]),
@@ -275,7 +295,9 @@ async fn no_other_method_and_no_other_address_does_anything() {
     let owner = visit(&server, &[]).await;
     let id = prepared(&server, &owner, State::Finished).await;
     let before = seen(&server, &owner, id).await;
-    let known: [(&str, &[&str]); 11] = [
+    let known: [(&str, &[&str]); 13] = [
+        ("/uploads/ID/tokens", &["POST"]),
+        ("/uploads/ID/tokens/revoke", &["POST"]),
         ("/uploads", &["GET", "HEAD", "POST"]),
         ("/uploads/status", &["POST"]),
         ("/uploads/delete", &["POST"]),

@@ -1,10 +1,12 @@
 //! Tokens for one upload each.
 
+use hoist_protocol::{ByteRange, DeleteResult, UploadStatus};
+
 use super::{
     conformance,
-    support::{Bench, NOW, file},
+    support::{Bench, CHUNK, NOW, bytes, file},
 };
-use crate::{Grant, StoreError, Token};
+use crate::{Grant, ListQuery, StoreError, Token};
 
 fn grant() -> Grant {
     Grant {
@@ -54,15 +56,55 @@ conformance! {
         assert!(matches!(late, Err(StoreError::Invalid(_))));
     }
 
+    async fn a_bearer_reaches_one_upload_and_so_many_bytes_of_it(bench: Bench) {
+        let (store, all) = (&bench.store, bytes(3 * CHUNK, 1));
+        let one = bench.needed(file("one", 3 * CHUNK)).await.id;
+        let two = bench.needed(file("two", 3 * CHUNK)).await.id;
+        let done = bench.upload(file("done", 3), b"abc").await.id;
+        let grant = Grant { bytes: Some(2 * CHUNK), ..grant() };
+        let token = store.issue_token(NOW, &bench.party, one, grant).await.unwrap();
+        let party = store.bearer(NOW, &token).await.unwrap().unwrap().party;
+        let bearer = Bench { party: party.clone(), store: store.clone(), folder: None };
+        // The one, as far as it goes.
+        bearer.send(one, &all, 1).await.unwrap();
+        assert!(matches!(bearer.send(one, &all, 2).await, Err(StoreError::BeyondGrant { max }) if max == 2 * CHUNK));
+        assert_eq!(bearer.received(one).await, [(CHUNK, 2 * CHUNK)]);
+        // Nothing else of the same owner.
+        for id in [two, done] {
+            assert!(matches!(bearer.send(id, &all, 0).await, Err(StoreError::NotFound)));
+            assert!(matches!(bearer.status(id).await, UploadStatus::Gone(_)));
+            assert!(matches!(store.read(NOW, &party, id).await, Err(StoreError::NotFound)));
+            assert!(matches!(store.rename(NOW, &party, id, "x").await, Err(StoreError::NotFound)));
+            assert_eq!(store.delete(NOW, &party, &[id]).await.unwrap(), [DeleteResult::Deleted]);
+            assert!(matches!(store.restore(NOW, &party, &[id]).await.unwrap()[..], [DeleteResult::Refused(_)]));
+        }
+        assert!(bench.received(two).await.is_empty(), "it is still there");
+        assert_eq!(bench.content(done).await, b"abc");
+        // Nothing that is of no one upload.
+        let list = ListQuery::default();
+        assert!(matches!(store.list(NOW, &party, &list).await, Err(StoreError::OneUpload)));
+        assert!(matches!(store.create(NOW, &party, &[file("new", 1)]).await, Err(StoreError::OneUpload)));
+        assert!(matches!(store.find(NOW, &party, &[file("done", 3)]).await, Err(StoreError::OneUpload)));
+        assert!(matches!(store.write_range(NOW, &party, one, 0).await, Err(StoreError::OneUpload)));
+        assert!(matches!(store.write_part(NOW, &party, one, ByteRange::new(0, 1)).await, Err(StoreError::OneUpload)));
+        assert!(matches!(store.set_size(NOW, &party, one, 1).await, Err(StoreError::OneUpload)));
+        assert!(matches!(store.issue_token(NOW, &party, one, grant).await, Err(StoreError::OneUpload)));
+        assert!(matches!(store.revoke_tokens(&party, one, None).await, Err(StoreError::OneUpload)));
+        assert_eq!(store.delete(NOW, &party, &[one]).await.unwrap(), [DeleteResult::Deleted]);
+        assert!(matches!(bench.status(one).await, UploadStatus::Gone(_)), "that one it may");
+    }
+
     async fn a_token_ends_with_its_upload(bench: Bench) {
         let id = bench.upload(file("one", 3), b"abc").await.id;
         let (store, party) = (&bench.store, &bench.party);
         let long = Grant { expires: NOW.plus(1 << 40), ..grant() };
         let token = store.issue_token(NOW, party, id, long).await.unwrap();
-        store.delete(NOW, party, &[id]).await.unwrap();
-        assert_eq!(store.bearer(NOW, &token).await.unwrap(), None, "it is hidden");
-        store.restore(NOW, party, &[id]).await.unwrap();
+        // Hidden for a while: it may be taken back, also by the bearer.
+        let bearer = store.bearer(NOW, &token).await.unwrap().unwrap().party;
+        store.delete(NOW, &bearer, &[id]).await.unwrap();
         assert!(store.bearer(NOW, &token).await.unwrap().is_some());
+        let restored = store.restore(NOW, &bearer, &[id]).await.unwrap();
+        assert!(matches!(restored[..], [DeleteResult::Restored { .. }]));
         store.delete(NOW, party, &[id]).await.unwrap();
         store.sweep(NOW.plus(1 << 20)).await.unwrap();
         assert_eq!(store.shared.catalog.token(*blake3::hash(token.reveal().as_bytes()).as_bytes()).await.unwrap(), None);
