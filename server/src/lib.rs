@@ -9,9 +9,11 @@ mod hosts;
 pub mod inspect;
 mod key;
 pub mod metrics;
+mod public;
 pub mod shutdown;
 mod sweeper;
 pub mod telemetry;
+mod webhook;
 
 use std::{future::Future, net::SocketAddr, path::PathBuf};
 
@@ -20,6 +22,7 @@ use hoist_store::{Store, StoreError};
 use tokio::net::TcpListener;
 
 pub use config::{Config, ConfigError, Durable, Plan, Secret, Visitors};
+pub use webhook::Webhooks;
 
 /// Why the program ended.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +73,9 @@ pub enum RunError {
         #[source]
         source: std::io::Error,
     },
+    /// Nothing can be said to other servers.
+    #[error("cannot use TLS")]
+    Tls(#[source] rustls::Error),
     /// The accept loop ended.
     #[error("cannot serve")]
     Serve(#[source] std::io::Error),
@@ -100,10 +106,19 @@ pub async fn run(
         .map_err(failed)?;
     let router = compose::compose(&store, &plan, &clock)?;
     let sweeper = sweeper::start(store.clone(), clock.clone());
+    let webhooks = plan.webhooks.as_ref();
+    let webhooks = match webhooks {
+        Some(webhooks) => webhook::start(&store, webhooks, &clock)?,
+        None => Vec::new(),
+    };
     let metrics = metrics::start(&store, &mut plan).await?;
     telemetry::announce(&plan, addr);
     let served = hoist_axum::serve(listener, router, plan.serve.clone(), shutdown).await;
     sweeper.abort();
+    // What is under way is told again after the next start.
+    for webhook in webhooks {
+        webhook.abort();
+    }
     if let Some(metrics) = metrics {
         metrics.abort();
     }

@@ -110,6 +110,26 @@ pub struct Config {
     /// Address on which Prometheus finds /metrics; nobody signs in there. Off if not given.
     #[arg(long, env = "HOIST_METRICS")]
     pub metrics: Option<SocketAddr>,
+    /// Where to tell what became of files, as `https://app.example/hook`; signed (see README).
+    #[arg(
+        long = "webhook",
+        env = "HOIST_WEBHOOKS",
+        value_delimiter = ',',
+        value_name = "URL"
+    )]
+    pub webhooks: Vec<String>,
+    /// What webhooks are signed with: `whsec_` and 24 to 64 random bytes in base64; several with commas
+    /// while one takes the place of another.
+    #[arg(
+        long,
+        env = "HOIST_WEBHOOK_SECRET",
+        hide_env_values = true,
+        value_name = "SECRET"
+    )]
+    pub webhook_secret: Option<Secret>,
+    /// Webhooks may go to addresses that are not on the public internet, such as this machine's.
+    #[arg(long, env = "HOIST_WEBHOOK_PRIVATE")]
+    pub webhook_private: bool,
     /// Most connections at one time.
     #[arg(long, env = "HOIST_MAX_CONNECTIONS", default_value_t = 16_384)]
     pub max_connections: usize,

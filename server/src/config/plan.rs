@@ -13,7 +13,7 @@ use super::{
     Config, Secret, Visitors, site,
     unit::{show_bytes, show_ms},
 };
-use crate::RunError;
+use crate::{RunError, Webhooks};
 
 /// Room that a pack needs beside the bytes of one chunk.
 const MANIFEST_ROOM: u64 = 1 << 10;
@@ -50,6 +50,16 @@ pub enum ConfigError {
     /// Files are too large, or none is allowed.
     #[error("--max-file-size must be at least --min-file-size, and at most 16TiB")]
     FileSize,
+    /// A webhook has no address that may be told.
+    #[error(
+        "--webhook must be like https://app.example/hook, without a name and password; an address          that is not on the public internet needs --webhook-private"
+    )]
+    Webhook,
+    /// Webhooks cannot be signed.
+    #[error(
+        "--webhook needs --webhook-secret (or HOIST_WEBHOOK_SECRET): whsec_ and 24 to 64 random          bytes in base64, as from: echo whsec_$(head -c 32 /dev/urandom | base64)"
+    )]
+    WebhookSecret,
     /// An origin is no origin.
     #[error("--allow-origin {0:?} must be like https://app.example, without a path")]
     Origin(String),
@@ -84,6 +94,8 @@ pub struct Plan {
     pub http: HttpConfig,
     /// Where figures are told, if anywhere.
     pub metrics: Option<SocketAddr>,
+    /// Who is told what becomes of files, if anybody.
+    pub webhooks: Option<Webhooks>,
     /// What the accept loop is told.
     pub serve: ServeConfig,
 }
@@ -139,6 +151,11 @@ impl Config {
                 Some(_) => is_loopback,
                 None => visitors == Visitors::Shared,
             };
+        let webhooks = Webhooks::new(
+            &self.webhooks,
+            self.webhook_secret.as_ref(),
+            self.webhook_private,
+        )?;
         let data = std::path::absolute(&self.data).unwrap_or_else(|_| self.data.clone());
         Ok(Plan {
             data,
@@ -155,9 +172,14 @@ impl Config {
                 delete_grace_ms: self.delete_grace,
                 keep_free: self.keep_free,
                 durability: self.durability.into(),
+                subscribers: webhooks
+                    .as_ref()
+                    .map(Webhooks::subscribers)
+                    .unwrap_or_default(),
                 ..StoreConfig::default()
             },
             metrics: self.metrics,
+            webhooks,
             http: HttpConfig {
                 allowed_origins: self.allow_origins,
                 body_idle_ms: self.body_idle,
@@ -286,6 +308,9 @@ impl fmt::Display for Plan {
         )?;
         if limits.min_file_size > 0 {
             write!(f, " min-file-size={}", show_bytes(limits.min_file_size))?;
+        }
+        if let Some(webhooks) = &self.webhooks {
+            write!(f, " webhooks={}", webhooks.subscribers().len())?;
         }
         if let Some(metrics) = self.metrics {
             write!(f, " metrics=http://{metrics}/metrics")?;

@@ -69,6 +69,22 @@ impl Program {
         flags: &[&str],
         variables: &[(&str, &str)],
     ) -> Self {
+        Self::spawn(program, data, flags, variables, Stdio::null())
+    }
+
+    /// The same, with its log in a file.
+    pub(crate) fn start_logged(data: &Path, flags: &[&str], log: &Path) -> Self {
+        let log = std::fs::File::create(log).unwrap();
+        Self::spawn(&Self::path(), data, flags, &[], log.into())
+    }
+
+    fn spawn(
+        program: &Path,
+        data: &Path,
+        flags: &[&str],
+        variables: &[(&str, &str)],
+        log: Stdio,
+    ) -> Self {
         let mut command = clean(program, flags);
         if !flags.contains(&"--addr") {
             command.args(["--addr", "127.0.0.1:0"]);
@@ -78,7 +94,7 @@ impl Program {
             .args(["--keep-free", "0", "--data"])
             .arg(data)
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(log)
             .spawn()
             .unwrap();
         let stdout = child.stdout.take().unwrap();
@@ -206,6 +222,22 @@ impl Answer {
             .filter_map(|line| line.split_once(": "))
             .find_map(|(found, value)| (found == name).then_some(value))
     }
+}
+
+/// Reads one request of a client: its head, and its body of a known length.
+pub(crate) fn read_request(stream: &mut TcpStream) -> Option<(String, Vec<u8>)> {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).ok()?;
+        head.push(byte[0]);
+    }
+    let head = String::from_utf8(head).ok()?;
+    let lower = head.to_ascii_lowercase();
+    let length = lower.split("content-length: ").nth(1)?.lines().next()?;
+    let mut body = vec![0; length.parse().ok()?];
+    stream.read_exact(&mut body).ok()?;
+    Some((head, body))
 }
 
 /// Reads until the other side closes.

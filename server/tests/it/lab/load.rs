@@ -73,6 +73,15 @@ impl Load {
         self.files().values().cloned().collect()
     }
 
+    /// The files that are finished.
+    pub(super) fn finished(&self) -> BTreeSet<String> {
+        self.files()
+            .values()
+            .filter(|file| file.receipt.is_some())
+            .map(|file| file.id.to_string())
+            .collect()
+    }
+
     /// What of it is not finished.
     fn unfinished(&self) -> Vec<Known> {
         let mut files = self.known();

@@ -6,13 +6,46 @@ mod cut;
 mod load;
 mod memory;
 
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
 use self::load::Load;
-use crate::program::{Program, until};
+use crate::{
+    program::{Program, until},
+    webhook::{Receiver, SECRET, is_signed},
+};
 
 /// A number of the lab, or that of the short form.
 fn rounds(name: &str, short: u64) -> u64 {
     let set = std::env::var(name).ok();
     set.map_or(short, |set| set.parse().unwrap())
+}
+
+/// Waits until each of these files was told of, each as one event; how often it was told in all.
+fn told_of(receiver: &Receiver, finished: &BTreeSet<String>) -> usize {
+    let mut seen = 0;
+    let mut events = BTreeMap::new();
+    until("every finished file was told of", || {
+        let all = receiver.deliveries();
+        for one in &all[seen..] {
+            let message = one.json();
+            assert_eq!(message["type"], "file.finished");
+            let upload = message["data"]["receipt"]["id"]
+                .as_str()
+                .unwrap()
+                .to_owned();
+            let id = one.header("webhook-id").to_owned();
+            assert_eq!(*events.entry(upload).or_insert_with(|| id.clone()), id);
+        }
+        seen = all.len();
+        finished.iter().all(|id| events.contains_key(id))
+    });
+    seen
 }
 
 #[test]
@@ -22,8 +55,26 @@ fn killed_again_and_again_it_loses_nothing_that_it_has_acknowledged() {
     let files = data.path().join("files");
     let load = Load::new(1);
     let (mut chunks, mut finished) = (0, 0);
+    // Who is told of each file; not always at the first try.
+    let unsigned = Arc::new(AtomicU64::new(0));
+    let bad = Arc::clone(&unsigned);
+    let receiver = Receiver::start(move |n, one| {
+        // At once: a signature is good for some minutes.
+        bad.fetch_add(u64::from(!is_signed(one, SECRET)), Ordering::SeqCst);
+        if n % 7 == 3 { "503 Later" } else { "200 OK" }.into()
+    });
+    let url = format!("http://{}/", receiver.addr);
+    let flags = [
+        "--durability",
+        "process",
+        "--webhook-private",
+        "--webhook",
+        &url,
+        "--webhook-secret",
+        SECRET,
+    ];
     for round in 0..rounds {
-        let mut program = Program::start(data.path(), &["--durability", "process"]);
+        let mut program = Program::start(data.path(), &flags);
         let attempt = u32::try_from(round).unwrap();
         load.catch_up(&program.addr);
         // Somewhere between the first answers and some hundred: by what has happened, not by a clock.
@@ -36,15 +87,17 @@ fn killed_again_and_again_it_loses_nothing_that_it_has_acknowledged() {
             });
             program.signal("KILL");
         });
-        let program = Program::start(data.path(), &["--durability", "process"]);
+        let program = Program::start(data.path(), &flags);
         (chunks, finished) = load.compare(&program.addr, &files, &load.known());
     }
-    let program = Program::start(data.path(), &[]);
+    let program = Program::start(data.path(), &flags);
     load.catch_up(&program.addr);
     load.finish(&program.addr, u32::try_from(rounds).unwrap());
     let (_, all) = load.compare(&program.addr, &files, &load.known());
     assert!(all as u64 >= rounds, "{all}");
+    let told = told_of(&receiver, &load.finished());
+    assert_eq!(unsigned.load(Ordering::SeqCst), 0);
     println!(
-        "process: {rounds} kills, {chunks} chunks and {finished} files compared each time at the end, {all} files whole"
+        "process: {rounds} kills, {chunks} chunks and {finished} files compared each time at the end, {all} files whole, each told of, {told} deliveries"
     );
 }
