@@ -24,7 +24,7 @@ use super::{
 use crate::program::{Program, until};
 
 /// Runs a program of the system; what it says if it fails.
-fn run(program: &str, arguments: &[&str]) -> Result<(), String> {
+pub(super) fn run(program: &str, arguments: &[&str]) -> Result<(), String> {
     let output = Command::new(program)
         .args(arguments)
         .stdin(Stdio::null())
@@ -40,12 +40,12 @@ fn run(program: &str, arguments: &[&str]) -> Result<(), String> {
 }
 
 /// A file system in a file; unmounted when it is dropped.
-struct Mount {
+pub(super) struct Mount {
     at: PathBuf,
 }
 
 impl Mount {
-    fn new(image: &Path, at: &Path) -> Result<Self, String> {
+    pub(super) fn new(image: &Path, at: &Path) -> Result<Self, String> {
         fs::create_dir_all(at).map_err(|error| error.to_string())?;
         run(
             "mount",

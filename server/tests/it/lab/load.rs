@@ -331,13 +331,26 @@ fn statuses(addr: &str, files: &[Known]) -> Vec<UploadStatus> {
     answer.expect("it answers").uploads
 }
 
-fn ask<T: DeserializeOwned>(addr: &str, path: &str, request: &impl Serialize) -> Option<T> {
+pub(super) fn ask<T: DeserializeOwned>(
+    addr: &str,
+    path: &str,
+    request: &impl Serialize,
+) -> Option<T> {
     post(addr, path, &serde_json::to_vec(request).unwrap())
 }
 
 /// One request; `None` if the server is gone or stops.
-fn post<T: DeserializeOwned>(addr: &str, path: &str, body: &[u8]) -> Option<T> {
-    let mut stream = TcpStream::connect(addr).ok()?;
+pub(super) fn post<T: DeserializeOwned>(addr: &str, path: &str, body: &[u8]) -> Option<T> {
+    post_on(TcpStream::connect(addr).ok()?, addr, path, body)
+}
+
+/// The same on a connection that is there.
+pub(super) fn post_on<T: DeserializeOwned>(
+    mut stream: TcpStream,
+    addr: &str,
+    path: &str,
+    body: &[u8],
+) -> Option<T> {
     stream.set_read_timeout(Some(LONG)).ok()?;
     let head = format!(
         "POST {path} HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",

@@ -3,8 +3,10 @@
 //! Short here; `make lab` runs the same with larger numbers and the release.
 
 mod cut;
+mod full;
 mod load;
 mod memory;
+mod slow;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
