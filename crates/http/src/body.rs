@@ -1,6 +1,6 @@
 //! Reading a body: counted, limited, never waiting for ever, and drained after a refusal.
 
-use std::{mem, time::Duration};
+use std::{future::pending, mem, sync::Arc, time::Duration};
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -11,7 +11,11 @@ use http_body_util::BodyExt as _;
 use serde::de::DeserializeOwned;
 use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 
-use crate::{ApiError, router::Core};
+use crate::{
+    ApiError,
+    router::Core,
+    transfers::{Pulse, Transfer, too_slow},
+};
 
 /// Reads a body frame by frame; holds at most one frame.
 ///
@@ -28,6 +32,8 @@ pub(crate) struct BodyReader {
     /// Bytes of it that may still come.
     left: u64,
     idle: Duration,
+    /// Who may need its place.
+    pulse: Option<Arc<Pulse>>,
     /// Nothing more will come: the end was reached, or the connection is gone.
     is_over: bool,
     /// The client waits for `100 Continue` and has sent nothing yet.
@@ -48,6 +54,7 @@ impl BodyReader {
             limit,
             left: limit,
             idle: Duration::from_millis(core.config.body_idle_ms),
+            pulse: None,
             drain_size: core.config.drain_size,
             drain_time: Duration::from_millis(core.config.drain_ms),
         }
@@ -58,6 +65,11 @@ impl BodyReader {
     pub(crate) fn drains_all(&mut self) {
         self.drain_size = u64::MAX;
         self.drain_time = Duration::MAX;
+    }
+
+    /// Says how it moves, and ends when another one needs the place more.
+    pub(crate) fn keep_up(&mut self, transfer: &Transfer) {
+        self.pulse = Some(Arc::clone(&transfer.pulse));
     }
 
     /// How long the client said the whole body is, if it said.
@@ -95,7 +107,21 @@ impl BodyReader {
     /// The next frame of data as it came, `None` at the end.
     async fn frame(&mut self) -> Result<Option<Bytes>, ApiError> {
         self.is_held_back = false;
-        let Ok(frame) = timeout(self.idle, self.body.frame()).await else {
+        let over = async {
+            match &self.pulse {
+                Some(pulse) => pulse.over().await,
+                None => pending().await,
+            }
+        };
+        let frame = tokio::select! {
+            biased;
+            frame = timeout(self.idle, self.body.frame()) => frame,
+            () = over => {
+                self.is_over = true;
+                return Err(too_slow());
+            }
+        };
+        let Ok(frame) = frame else {
             self.is_over = true;
             return Err(ApiError::new(
                 ErrorCode::Unavailable,
@@ -117,6 +143,9 @@ impl BodyReader {
             Some(Ok(frame)) => {
                 self.is_over = self.body.is_end_stream();
                 let bytes = frame.into_data().unwrap_or_default(); // trailers say nothing to us
+                if let Some(pulse) = &self.pulse {
+                    pulse.beat(bytes.len());
+                }
                 let Some(left) = self.left.checked_sub(bytes.len() as u64) else {
                     return Err(too_large(self.limit));
                 };
@@ -126,16 +155,16 @@ impl BodyReader {
         }
     }
 
-    /// Exactly `length` bytes in one piece; the caller has bounded `length`.
-    pub(crate) async fn exactly(&mut self, length: u64) -> Result<Vec<u8>, ApiError> {
-        let mut all = Vec::new();
-        while (all.len() as u64) < length {
-            let Some(bytes) = self.next(length - all.len() as u64).await? else {
+    /// Exactly `length` bytes in one piece, with the room they take; the caller has bounded `length`.
+    pub(crate) async fn exactly(&mut self, core: &Core, length: u64) -> Result<Held, ApiError> {
+        let mut held = Held::default();
+        while (held.bytes.len() as u64) < length {
+            let Some(bytes) = self.next(length - held.bytes.len() as u64).await? else {
                 return Err(too_short());
             };
-            all.extend_from_slice(&bytes);
+            held.push(core, &bytes)?;
         }
-        Ok(all)
+        Ok(held)
     }
 
     /// Throws `length` bytes away.
@@ -151,13 +180,13 @@ impl BodyReader {
 
     /// Reads the whole body.
     pub(crate) async fn bytes(self, core: &Core) -> Result<Vec<u8>, ApiError> {
-        self.held(core).await.map(|(all, _)| all)
+        self.held(core).await.map(|held| held.bytes)
     }
 
     /// Reads the whole body as JSON.
     pub(crate) async fn json<T: DeserializeOwned>(self, core: &Core) -> Result<T, ApiError> {
-        let (all, _room) = self.held(core).await?;
-        serde_json::from_slice(&all).map_err(|error| {
+        let held = self.held(core).await?;
+        serde_json::from_slice(&held.bytes).map_err(|error| {
             ApiError::new(
                 ErrorCode::InvalidRequest,
                 format!("The request is not the JSON that belongs here: {error}"),
@@ -167,27 +196,38 @@ impl BodyReader {
 }
 
 impl BodyReader {
-    /// The whole body, with the room it takes. Room is taken as bytes come and not as they are
-    /// announced, so that many who send slowly do not shut out others.
-    pub(crate) async fn held(
-        mut self,
-        core: &Core,
-    ) -> Result<(Vec<u8>, Vec<OwnedSemaphorePermit>), ApiError> {
+    /// The whole body, with the room it takes.
+    pub(crate) async fn held(mut self, core: &Core) -> Result<Held, ApiError> {
         self.check_announced()?;
-        let (mut all, mut room) = (Vec::<u8>::new(), Vec::new());
-        let mut has = 0;
+        let mut held = Held::default();
         while let Some(bytes) = self.next(u64::MAX).await? {
-            let needs = all.len() + bytes.len();
-            if needs > has {
-                // As a vector grows: by doubling.
-                let more = needs.max(has.saturating_mul(2)).max(1 << 10) - has;
-                room.push(core.json_room(more)?);
-                has += more;
-                all.reserve_exact(has - all.len());
-            }
-            all.extend_from_slice(&bytes);
+            held.push(core, &bytes)?;
         }
-        Ok((all, room))
+        Ok(held)
+    }
+}
+
+/// Bytes in memory, and the room they take among all that are. Room is taken as bytes come and not as
+/// they are announced, so that many who send slowly do not shut out others.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    pub(crate) bytes: Vec<u8>,
+    room: Vec<OwnedSemaphorePermit>,
+    has: usize,
+}
+
+impl Held {
+    fn push(&mut self, core: &Core, bytes: &[u8]) -> Result<(), ApiError> {
+        let needs = self.bytes.len() + bytes.len();
+        if needs > self.has {
+            // As a vector grows: by doubling.
+            let more = needs.max(self.has.saturating_mul(2)).max(1 << 10) - self.has;
+            self.room.push(core.json_room(more)?);
+            self.has += more;
+            self.bytes.reserve_exact(self.has - self.bytes.len());
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(())
     }
 }
 

@@ -42,7 +42,8 @@ pub struct HttpConfig {
     pub drain_size: u64,
     /// For how long at most. Default 5 seconds.
     pub drain_ms: u64,
-    /// Most requests that carry bytes at one time; one more is answered `unavailable`. Default 1 024.
+    /// Most requests that carry bytes at one time; one more is answered `unavailable`, unless one of them
+    /// hardly moves (less than 1 KiB a second for five seconds): that one gives way. Default 1 024.
     pub transfers: usize,
     /// Most chunks of one pack that are being finished while the next ones arrive. Default 32.
     pub finishing: usize,

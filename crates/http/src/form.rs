@@ -43,7 +43,8 @@ pub(crate) async fn form(
         reader.drains_all();
     }
     access.require(|rights| rights.send)?;
-    let _transfer = core.transfer()?;
+    let transfer = core.transfer()?;
+    reader.keep_up(&transfer);
     let page = page(&parts.headers, &core.config.form_return);
     match receive(&core, &access.party, &parts.headers, reader).await {
         Ok(()) => Ok(see_other(&page)),

@@ -20,6 +20,7 @@
 //! ([`TrustedHeader`]), or whatever an embedder says ([`Authorize`]); [`Passwords`] stands before any
 //! of them.
 
+mod addresses;
 mod answer;
 mod attempts;
 mod authorize;
@@ -49,6 +50,7 @@ mod serve;
 mod sign_in;
 mod status;
 mod token;
+mod transfers;
 mod trusted_header;
 mod zip;
 

@@ -34,10 +34,11 @@ pub(crate) async fn send_pack(
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
     let limits = core.store.limits(core.now(), &access.party).await?;
-    let reader = BodyReader::new(&core, &parts, body, limits.pack_size);
+    let mut reader = BodyReader::new(&core, &parts, body, limits.pack_size);
     access.require(|rights| rights.send)?;
     reader.check_announced()?;
     let transfer = core.transfer()?;
+    reader.keep_up(&transfer);
     core.config.packs.fetch_add(1, Ordering::Relaxed);
     let pack = Pack {
         core,
@@ -82,7 +83,7 @@ struct Pack {
 
 impl Pack {
     async fn receive(mut self, limits: &Limits) -> Result<PackResponse, ApiError> {
-        let manifest = read_manifest(&mut self.reader, limits).await?;
+        let manifest = read_manifest(&self.core, &mut self.reader, limits).await?;
         self.outcomes.resize_with(manifest.chunks.len(), || None);
         let read = match self.stopping.clone() {
             None => self.read_chunks(&manifest).await,
@@ -217,9 +218,14 @@ impl Pack {
 type Finished = Result<(usize, Result<ChunkAnswer, StoreError>), tokio::task::JoinError>;
 
 /// Reads the manifest and checks it against the limits, before a byte of a chunk is read.
-async fn read_manifest(reader: &mut BodyReader, limits: &Limits) -> Result<PackManifest, ApiError> {
-    let prefix = reader.exactly(4).await?;
+async fn read_manifest(
+    core: &Core,
+    reader: &mut BodyReader,
+    limits: &Limits,
+) -> Result<PackManifest, ApiError> {
+    let prefix = reader.exactly(core, 4).await?;
     let size = prefix
+        .bytes
         .iter()
         .fold(0, |size, &byte| size << 8 | u64::from(byte));
     if size > limits.manifest_size {
@@ -231,8 +237,8 @@ async fn read_manifest(reader: &mut BodyReader, limits: &Limits) -> Result<PackM
             ),
         ));
     }
-    let json = reader.exactly(size).await?;
-    let manifest: PackManifest = serde_json::from_slice(&json).map_err(|error| {
+    let json = reader.exactly(core, size).await?;
+    let manifest: PackManifest = serde_json::from_slice(&json.bytes).map_err(|error| {
         ApiError::new(
             ErrorCode::InvalidRequest,
             format!("The manifest is not the JSON that belongs here: {error}"),

@@ -14,8 +14,11 @@ use http::StatusCode;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
-    ApiError, HttpConfig, cancel, create, download, form, form_delete, guard::guard, limits, list,
-    pack, status, token, zip,
+    ApiError, HttpConfig, cancel, create, download, form, form_delete,
+    guard::guard,
+    limits, list, pack, status, token,
+    transfers::{Transfer, Transfers, hands_full},
+    zip,
 };
 
 /// What every handler has at hand.
@@ -23,8 +26,8 @@ use crate::{
 pub(crate) struct Core {
     pub(crate) store: Store,
     pub(crate) config: HttpConfig,
-    /// One permit per request that carries bytes.
-    transfers: Arc<Semaphore>,
+    /// Requests that carry bytes.
+    transfers: Arc<Transfers>,
     /// One permit per KiB of JSON in memory.
     json: Arc<Semaphore>,
 }
@@ -34,7 +37,7 @@ impl Core {
         let json = usize::try_from(config.json_memory >> 10).unwrap_or(usize::MAX);
         Self {
             store,
-            transfers: Arc::new(Semaphore::new(config.transfers)),
+            transfers: Transfers::new(config.transfers),
             json: Arc::new(Semaphore::new(json.clamp(1, Semaphore::MAX_PERMITS))),
             config,
         }
@@ -53,18 +56,9 @@ impl Core {
     }
 
     /// Room for one more request that carries bytes, held while it does.
-    pub(crate) fn transfer(&self) -> Result<OwnedSemaphorePermit, ApiError> {
-        Arc::clone(&self.transfers)
-            .try_acquire_owned()
-            .map_err(|_| hands_full())
+    pub(crate) fn transfer(&self) -> Result<Transfer, ApiError> {
+        self.transfers.begin(self.now())
     }
-}
-
-fn hands_full() -> ApiError {
-    ApiError::new(
-        ErrorCode::Unavailable,
-        "The server has its hands full; it is tried again",
-    )
 }
 
 /// The native protocol over a store, to be nested below any prefix.

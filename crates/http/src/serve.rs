@@ -17,7 +17,7 @@ use tokio::{
 };
 use tower::Service as _;
 
-use crate::idle::Idle;
+use crate::{addresses::Addresses, idle::Idle};
 
 /// What an accept loop is told. Spans are milliseconds.
 #[derive(Clone, Debug)]
@@ -31,6 +31,9 @@ pub struct ServeConfig {
     pub shutdown_ms: u64,
     /// Most connections at one time; further ones wait. Default 16 384.
     pub connections: usize,
+    /// Most connections at one time from one address (of IPv6, one /64); further ones are closed at once.
+    /// Behind a proxy all have the proxy's. Default no limit.
+    pub per_address: usize,
     /// Most requests at one time on one HTTP/2 connection. Default 64.
     pub http2_streams: u32,
 }
@@ -42,6 +45,7 @@ impl Default for ServeConfig {
             idle_timeout_ms: 75_000,
             shutdown_ms: 4_000,
             connections: 16_384,
+            per_address: usize::MAX,
             http2_streams: 64,
         }
     }
@@ -116,6 +120,7 @@ pub async fn serve(
     let (stop, stopping) = watch::channel(false);
     let builder = builder(&config);
     let room = std::sync::Arc::new(Semaphore::new(config.connections.max(1)));
+    let addresses = Addresses::new(config.per_address);
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
     loop {
@@ -133,6 +138,10 @@ pub async fn serve(
                 continue;
             }
         };
+        let Some(place) = addresses.take(peer.ip()) else {
+            tracing::debug!(%peer, "too many connections of one address");
+            continue;
+        };
         let connection = connection(
             stream,
             peer,
@@ -143,7 +152,7 @@ pub async fn serve(
         );
         connections.spawn(async move {
             connection.await;
-            drop(permit);
+            drop((place, permit));
         });
     }
     drop(listener);

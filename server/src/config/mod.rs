@@ -133,6 +133,10 @@ pub struct Config {
     /// Most connections at one time.
     #[arg(long, env = "HOIST_MAX_CONNECTIONS", default_value_t = 16_384)]
     pub max_connections: usize,
+    /// Most connections at one time from one address; if not given, 1024, or no limit on loopback and with
+    /// --trust-header, where all come through a proxy.
+    #[arg(long, env = "HOIST_MAX_CONNECTIONS_PER_ADDRESS")]
+    pub max_connections_per_address: Option<usize>,
     /// What is logged, as in RUST_LOG.
     #[arg(long, env = "HOIST_LOG", default_value = "info")]
     pub log: String,

@@ -189,6 +189,13 @@ impl Config {
             serve: ServeConfig {
                 header_timeout_ms: self.header_timeout,
                 connections: self.max_connections,
+                per_address: self.max_connections_per_address.unwrap_or(
+                    if is_loopback || self.trust_header.is_some() {
+                        usize::MAX
+                    } else {
+                        1024
+                    },
+                ),
                 ..ServeConfig::default()
             },
             site: site::options(),

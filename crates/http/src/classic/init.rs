@@ -21,7 +21,8 @@ pub(super) async fn init(
     headers: &HeaderMap,
     reader: BodyReader,
 ) -> Result<Vec<bool>, ApiError> {
-    let (body, _room) = reader.held(core).await?;
+    let mut held = reader.held(core).await?;
+    let body = std::mem::take(&mut held.bytes);
     let (Scope::Own(party) | Scope::Nobody(party)) = scope;
     let limits = core.store.limits(core.now(), party).await?;
     let most = usize::try_from(limits.batch).unwrap_or(usize::MAX);

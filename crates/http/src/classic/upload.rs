@@ -23,7 +23,7 @@ pub(super) async fn upload(
     core: &Core,
     scope: &Scope,
     part: Part,
-    reader: BodyReader,
+    mut reader: BodyReader,
 ) -> Result<(), ApiError> {
     let length = part.range.len();
     if let Some(announced) = reader.announced()
@@ -34,7 +34,8 @@ pub(super) async fn upload(
             format!("The body has {announced} bytes, and `length` is {length}"),
         ));
     }
-    let _transfer = core.transfer()?;
+    let transfer = core.transfer()?;
+    reader.keep_up(&transfer);
     match scope {
         Scope::Own(party) => {
             let Some(id) = find_or_create(core, party, part.file).await? else {

@@ -368,3 +368,46 @@ async fn a_full_house_is_said_at_once_and_passes() {
         1
     );
 }
+
+#[tokio::test]
+async fn who_hardly_moves_gives_way_to_who_comes_and_keeps_what_was_whole() {
+    let config = hoist_axum::HttpConfig {
+        transfers: 1,
+        ..hoist_axum::HttpConfig::default()
+    };
+    let server = Server::with(config, StoreConfig::default());
+    let (slow, quick) = (
+        server.create("slow", 2 * C).await.id,
+        server.create("quick", 1).await.id,
+    );
+    let all = bytes(2 * C);
+    let layout = ChunkLayout::new(2 * C, C).unwrap();
+    let body = pack(
+        "s",
+        0,
+        &[chunk(slow, layout, 0, &all), chunk(slow, layout, 1, &all)],
+    );
+    // One whole chunk and a bit, then nothing more, but it is not over.
+    let part = body[..body.len() - C as usize + 10].to_vec();
+    let stream = futures_util::stream::once(async move { Ok::<_, std::io::Error>(part) });
+    let stream = futures_util::StreamExt::chain(stream, futures_util::stream::pending());
+    let router = server.router.clone();
+    let first = tokio::spawn(async move {
+        let request = post("/packs", Body::from_stream(stream));
+        tower::ServiceExt::oneshot(router, request)
+            .await
+            .unwrap()
+            .status()
+    });
+    while server.received(slow).await.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let layout = ChunkLayout::new(1, C).unwrap();
+    let quick = [chunk(quick, layout, 0, b"x")];
+    let answer = server.send(post("/packs", pack("q", 0, &quick))).await;
+    assert_eq!(answer.error(), (503, ErrorCode::Unavailable));
+    server.pass(3_600_000);
+    assert_eq!(server.pack(&quick).await.receipts.len(), 1);
+    assert_eq!(first.await.unwrap(), 503);
+    assert_eq!(server.received(slow).await, [ByteRange::new(0, C)]);
+}

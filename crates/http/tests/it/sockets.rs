@@ -3,7 +3,11 @@
 use hoist_axum::{HttpConfig, ServeConfig};
 use hoist_protocol::{ByteRange, ChunkResult, ErrorCode, Limits, PackResponse};
 use hoist_store::StoreConfig;
-use tokio::{io::AsyncWriteExt as _, net::TcpStream, time::timeout};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::timeout,
+};
 
 use crate::{
     running::{LONG, answer, closed, code, start, start_default, start_on, until},
@@ -275,4 +279,30 @@ async fn a_cut_form_leaves_no_upload_behind() {
     assert_eq!(counts().await, 1);
     drop(stream);
     until("the upload is taken back", async || counts().await == 0).await;
+}
+
+#[tokio::test]
+async fn one_address_has_so_many_connections_and_a_closed_one_makes_room() {
+    let config = ServeConfig {
+        per_address: 2,
+        ..ServeConfig::default()
+    };
+    let running = start(HttpConfig::default(), config).await;
+    let mut one = running.connect().await;
+    let mut two = running.connect().await;
+    let ask = b"GET /hoist/limits HTTP/1.1\r\nHost: x\r\n\r\n";
+    for stream in [&mut one, &mut two] {
+        stream.write_all(ask).await.unwrap();
+        assert_eq!(answer(stream).await.0, 200);
+    }
+    let mut three = running.connect().await;
+    closed(&mut three).await;
+    drop(one);
+    until("there is room again", async || {
+        let mut next = running.connect().await;
+        // Closed at once, it may take the question or not; it never answers.
+        let mut first = [0; 12];
+        next.write_all(ask).await.is_ok() && next.read_exact(&mut first).await.is_ok()
+    })
+    .await;
 }
