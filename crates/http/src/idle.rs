@@ -16,24 +16,28 @@ use tokio::{
 /// Fails with `TimedOut` when somebody waits and no byte went either way for so long.
 ///
 /// This is what ends a client that has vanished without a word, also in the middle of a download,
-/// and one that never begins to speak. Each byte only notes the time; the timer is set anew when it
+/// and one that never begins to speak, which is given less time: hyper does not look at the clock before
+/// the first byte. Each byte only notes the time; the timer is set anew when it
 /// goes off.
 #[derive(Debug)]
 pub(crate) struct Idle<S> {
     inner: S,
+    /// After what silence it ends: now, and once something has moved.
     after: Duration,
+    later: Duration,
     last: Instant,
     timer: Pin<Box<Sleep>>,
 }
 
 impl<S> Idle<S> {
-    pub(crate) fn new(inner: S, after: Duration) -> Self {
+    pub(crate) fn new(inner: S, first: Duration, later: Duration) -> Self {
         let last = Instant::now();
         Self {
             inner,
-            after,
+            after: first,
+            later,
             last,
-            timer: Box::pin(sleep_until(last + after)),
+            timer: Box::pin(sleep_until(last + first)),
         }
     }
 
@@ -41,6 +45,7 @@ impl<S> Idle<S> {
     fn note<T>(&mut self, cx: &mut Context<'_>, poll: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if poll.is_ready() {
             self.last = Instant::now();
+            self.after = self.later;
             return poll;
         }
         while self.timer.as_mut().poll(cx).is_ready() {
@@ -106,7 +111,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_byte_in_time_keeps_it_and_silence_ends_it() {
         let (mut far, near) = tokio::io::duplex(64);
-        let mut near = Idle::new(near, Duration::from_secs(10));
+        let ten = Duration::from_secs(10);
+        let mut near = Idle::new(near, ten, ten);
         let began = Instant::now();
         let dripping = tokio::spawn(async move {
             for _ in 0..5 {
@@ -122,5 +128,22 @@ mod tests {
         assert_eq!(end.kind(), io::ErrorKind::TimedOut);
         assert_eq!(began.elapsed().as_secs(), 5 * 9 + 10);
         dripping.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_never_speaks_has_less_time_than_who_has_spoken() {
+        let (first, later) = (Duration::from_secs(3), Duration::from_secs(10));
+        for speaks in [false, true] {
+            let (mut far, near) = tokio::io::duplex(64);
+            let mut near = Idle::new(near, first, later);
+            let began = Instant::now();
+            if speaks {
+                far.write_all(b"x").await.unwrap();
+                near.read_u8().await.unwrap();
+            }
+            near.read_u8().await.unwrap_err();
+            let seconds = if speaks { 10 } else { 3 };
+            assert_eq!(began.elapsed().as_secs(), seconds);
+        }
     }
 }

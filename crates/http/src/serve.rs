@@ -229,7 +229,11 @@ async fn connection(
             response
         }
     });
-    let stream = Idle::new(stream, Duration::from_millis(config.idle_timeout_ms));
+    let stream = Idle::new(
+        stream,
+        Duration::from_millis(config.header_timeout_ms.min(config.idle_timeout_ms)),
+        Duration::from_millis(config.idle_timeout_ms),
+    );
     let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {
         ended = serving.as_mut() => ended,
