@@ -4,6 +4,7 @@
 
 pub mod compose;
 pub mod config;
+mod descriptors;
 pub mod health;
 mod hosts;
 pub mod inspect;
@@ -94,6 +95,7 @@ pub async fn run(
     mut plan: Plan,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), RunError> {
+    descriptors::raise();
     let addr = listener.local_addr().map_err(RunError::Serve)?;
     let clock = Clock::system();
     let folder = plan.data.clone();

@@ -46,10 +46,11 @@ pub struct ChunkWriter {
     /// Bytes that were handed to `target` so far.
     written: u64,
     target: Target,
-    _counted: Counted,
+    counted: Option<Counted>,
 }
 
-/// One more chunk on its way, as long as it lives.
+/// One more chunk on its way, as long as it lives. It counts from the bytes of a small piece on: thousands
+/// who send a byte now and then hold next to nothing, and must not make others slow.
 #[derive(Debug)]
 struct Counted(Arc<Shared>);
 
@@ -147,7 +148,7 @@ impl ChunkWriter {
             }
         };
         Ok(Self {
-            _counted: Counted::new(&shared),
+            counted: None,
             shared,
             chunk,
             start,
@@ -174,7 +175,7 @@ impl ChunkWriter {
             stored,
         };
         Ok(Self {
-            _counted: Counted::new(&shared),
+            counted: None,
             shared,
             chunk,
             start,
@@ -199,7 +200,7 @@ impl ChunkWriter {
             is_equal: true,
         };
         Self {
-            _counted: Counted::new(&shared),
+            counted: None,
             shared,
             chunk,
             start,
@@ -243,14 +244,26 @@ impl ChunkWriter {
         } else {
             add(&self.shared.counters.again, bytes.len() as u64);
         }
+        let has_come = self.chunk.length - self.left;
+        if self.counted.is_none() && has_come >= SMALL_PIECE as u64 {
+            self.counted = Some(Counted::new(&self.shared));
+        }
         let piece = piece_of(self.shared.writers.load(Ordering::Relaxed));
         while !bytes.is_empty() {
             let room = piece.saturating_sub(self.buffer.len());
             let part = bytes.split_to(bytes.len().min(room));
-            if self.buffer.capacity() == 0 {
-                let still = usize::try_from(self.left).unwrap_or(piece);
-                let whole = part.len().saturating_add(bytes.len()).saturating_add(still);
-                self.buffer.reserve_exact(whole.min(piece));
+            let needs = self.buffer.len() + part.len();
+            if needs > self.buffer.capacity() {
+                // All of a piece at once, but not for who has sent next to nothing.
+                let wanted = if self.counted.is_some() {
+                    piece
+                } else {
+                    SMALL_PIECE
+                };
+                let left = usize::try_from(self.left).unwrap_or(piece);
+                let most = needs.saturating_add(bytes.len()).saturating_add(left);
+                self.buffer
+                    .reserve_exact(wanted.min(most).max(needs) - self.buffer.len());
             }
             self.buffer.extend_from_slice(&part);
             if self.buffer.len() >= piece {

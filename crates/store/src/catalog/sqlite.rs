@@ -260,24 +260,44 @@ async fn write(
     let _ = writer.close().await;
 }
 
+/// All of these or none.
+///
+/// Not by sqlx's transactions: SQLite ends one by itself when the disk is full, and those then count
+/// it as open for ever and begin no other (sqlite.org/lang_transaction.html, 3.1).
 async fn run_group<'a>(
     writer: &mut SqliteConnection,
     commands: impl Iterator<Item = &'a Command>,
     subscribers: &[String],
 ) -> Result<Vec<Outcome>, StoreError> {
-    let mut transaction = writer
-        .begin_with("BEGIN IMMEDIATE")
+    let done = run_open_group(writer, commands, subscribers).await;
+    if done.is_err() {
+        // An error: nothing is open any more, or nothing was.
+        let _ = sqlx::query("ROLLBACK").execute(writer).await;
+    }
+    done
+}
+
+async fn run_open_group<'a>(
+    writer: &mut SqliteConnection,
+    commands: impl Iterator<Item = &'a Command>,
+    subscribers: &[String],
+) -> Result<Vec<Outcome>, StoreError> {
+    sqlx::query("BEGIN IMMEDIATE")
+        .execute(&mut *writer)
         .await
         .map_err(failed("beginning"))?;
     let mut outcomes = Vec::new();
     for command in commands {
         outcomes.push(
-            command::run(&mut transaction, command, subscribers)
+            command::run(writer, command, subscribers)
                 .await
                 .map_err(failed("writing"))?,
         );
     }
-    transaction.commit().await.map_err(failed("committing"))?;
+    sqlx::query("COMMIT")
+        .execute(writer)
+        .await
+        .map_err(failed("committing"))?;
     Ok(outcomes)
 }
 

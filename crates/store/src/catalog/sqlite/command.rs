@@ -262,8 +262,10 @@ async fn create(
         return Ok(Found::Earlier(earlier));
     }
     if creation.asks {
-        let sql =
-            format!("SELECT {COLUMNS} FROM uploads WHERE owner = ? AND path_key = ? AND state = 2");
+        // `state > 0`, too, is what lets the index of places be used: else all files are looked through.
+        let sql = format!(
+            "SELECT {COLUMNS} FROM uploads WHERE owner = ? AND path_key = ? AND state > 0 AND state = 2"
+        );
         let taken = sqlx::query(&sql)
             .bind(row.owner.as_str())
             .bind(&row.path_key)
