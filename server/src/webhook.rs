@@ -89,12 +89,15 @@ impl Webhooks {
         }))
     }
 
-    /// The names under which events are kept for the receivers.
+    /// The names under which events are kept for the receivers. They are logged, and a secret may be in
+    /// the address, so they have its host and a hash of all of it.
     pub(crate) fn subscribers(&self) -> Vec<String> {
-        self.urls
-            .iter()
-            .map(|url| format!("webhook {url}"))
-            .collect()
+        let name = |url: &Uri| {
+            let hash = hmac_sha256::Hash::hash(url.to_string().as_bytes());
+            let host = url.host().unwrap_or_default();
+            format!("webhook {host} {:016x}", u64::from_be_bytes(first(&hash)))
+        };
+        self.urls.iter().map(name).collect()
     }
 
     /// The signatures of a message: one for each secret.
@@ -106,6 +109,11 @@ impl Webhooks {
         };
         self.keys.iter().map(sign).collect::<Vec<_>>().join(" ")
     }
+}
+
+fn first(hash: &[u8; 32]) -> [u8; 8] {
+    let [a, b, c, d, e, f, g, h, ..] = *hash;
+    [a, b, c, d, e, f, g, h]
 }
 
 fn parse(url: &str, private: bool) -> Option<Uri> {

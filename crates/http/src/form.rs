@@ -25,7 +25,8 @@ use http::{HeaderMap, HeaderValue, Uri, header};
 use multer::{Field, Multipart};
 
 use crate::{
-    Access, ApiError, answer::see_other, body::BodyReader, form_file::file_name, form_words::FIELD, router::Core,
+    Access, ApiError, answer::see_other, body::BodyReader, form_file::file_name, form_words::FIELD,
+    router::Core,
 };
 
 /// Most bytes between two parts' contents: a boundary, headers, and what was read ahead with them.
@@ -300,7 +301,8 @@ pub(crate) fn page(headers: &HeaderMap, otherwise: &str) -> String {
             .eq_ignore_ascii_case(text(header::HOST)?);
         let page = referrer.path_and_query()?.as_str();
         // `//evil.example` would be another host, and browsers take a backslash for a slash.
-        (is_ours && !page.starts_with("//") && !page.starts_with("/\\")).then(|| without_error(page))
+        (is_ours && !page.starts_with("//") && !page.starts_with("/\\"))
+            .then(|| without_error(page))
     };
     ours().unwrap_or_else(|| otherwise.to_owned())
 }

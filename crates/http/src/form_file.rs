@@ -71,7 +71,11 @@ mod tests {
 
     fn name(disposition: &[u8]) -> Option<String> {
         let value = HeaderValue::from_bytes(disposition).unwrap();
-        file_name(&HeaderMap::from_iter([(header::CONTENT_DISPOSITION, value)])).unwrap()
+        file_name(&HeaderMap::from_iter([(
+            header::CONTENT_DISPOSITION,
+            value,
+        )]))
+        .unwrap()
     }
 
     #[test]
@@ -81,16 +85,27 @@ mod tests {
             (r#"form-data; name="f"; filename="a\""#, r"a\"),
             (r#"form-data; name="f\"; filename="a\b""#, r"a\b"),
             (r#"form-data; name="f"; filename="a\"b""#, r#"a"b"#),
-            (r#"form-data; name="f"; filename="a; filename=b""#, "a; filename=b"),
+            (
+                r#"form-data; name="f"; filename="a; filename=b""#,
+                "a; filename=b",
+            ),
             (r#"form-data; name="filename=x"; filename="a%22""#, "a%22"),
-            (r#"form-data; filename*=UTF-8''b; FileName = "a" ; x=y"#, "a"),
+            (
+                r#"form-data; filename*=UTF-8''b; FileName = "a" ; x=y"#,
+                "a",
+            ),
             ("form-data; name=f; filename=a.txt", "a.txt"),
             (r#"form-data; name="f"; filename="""#, ""),
             (r#"form-data; name="f"; filename="文件 ""#, "文件 "),
         ] {
             assert_eq!(name(written.as_bytes()).as_deref(), Some(read), "{written}");
         }
-        for text in ["", "form-data", "form-data; name=\"filename\"", "form-data; filename"] {
+        for text in [
+            "",
+            "form-data",
+            "form-data; name=\"filename\"",
+            "form-data; filename",
+        ] {
             assert_eq!(name(text.as_bytes()), None, "{text}");
         }
     }
@@ -99,6 +114,9 @@ mod tests {
     fn a_name_in_another_encoding_is_refused_and_its_file_not_dropped() {
         let value = HeaderValue::from_bytes(b"form-data; filename=\"a\xe9\"").unwrap();
         let headers = HeaderMap::from_iter([(header::CONTENT_DISPOSITION, value)]);
-        assert_eq!(file_name(&headers).unwrap_err().code(), ErrorCode::NameNotAllowed);
+        assert_eq!(
+            file_name(&headers).unwrap_err().code(),
+            ErrorCode::NameNotAllowed
+        );
     }
 }

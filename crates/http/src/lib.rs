@@ -38,7 +38,7 @@ mod form;
 mod form_delete;
 mod form_file;
 mod form_words;
-#[cfg(any(test, feature = "fuzzing"))]
+#[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
 mod guard;

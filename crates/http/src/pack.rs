@@ -40,10 +40,13 @@ pub(crate) async fn send_pack(
     let transfer = core.transfer()?;
     reader.keep_up(&transfer);
     core.config.packs.fetch_add(1, Ordering::Relaxed);
+    let stopping = parts.extensions.get::<Stopping>().cloned();
+    // Its headers are slices of the connection's buffer, and would keep it as long as the pack comes.
+    drop(parts);
     let pack = Pack {
         core,
         party: access.party,
-        stopping: parts.extensions.get::<Stopping>().cloned(),
+        stopping,
         reader,
         finishing: JoinSet::new(),
         outcomes: Vec::new(),

@@ -118,7 +118,7 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let (stop, stopping) = watch::channel(false);
-    let builder = builder(&config);
+    let (large, small) = (builder(&config, 32 << 10), builder(&config, 16 << 10));
     let room = std::sync::Arc::new(Semaphore::new(config.connections.max(1)));
     let addresses = Addresses::new(config.per_address);
     let mut connections = JoinSet::new();
@@ -146,7 +146,12 @@ pub async fn serve(
             stream,
             peer,
             router.clone(),
-            builder.clone(),
+            if connections.len() < FEW {
+                &large
+            } else {
+                &small
+            }
+            .clone(),
             config.clone(),
             Stopping(stopping.clone()),
         );
@@ -182,14 +187,17 @@ async fn accept(listener: &TcpListener, room: &std::sync::Arc<Semaphore>) -> io:
     Ok((stream, peer, permit))
 }
 
-fn builder(config: &ServeConfig) -> Builder<TokioExecutor> {
+/// Connections from here on get a smaller buffer each.
+const FEW: usize = 64;
+
+fn builder(config: &ServeConfig, buffer: usize) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(Duration::from_millis(config.header_timeout_ms))
         .max_headers(64)
-        .max_buf_size(32 << 10);
+        .max_buf_size(buffer);
     builder
         .http2()
         .timer(TokioTimer::new())

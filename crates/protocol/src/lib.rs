@@ -27,9 +27,6 @@ mod checksum;
 mod chunk_set;
 mod error;
 mod flat;
-#[cfg(any(test, feature = "fuzzing"))]
-#[doc(hidden)]
-pub mod fuzzing;
 mod id;
 mod layout;
 mod limits;

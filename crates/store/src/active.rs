@@ -8,7 +8,9 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
-use hoist_protocol::{ByteRange, ChunkLayout, ChunkSet, MAX_CHUNKS, MAX_FILE_SIZE, Millis, Sender, UploadId};
+use hoist_protocol::{
+    ByteRange, ChunkLayout, ChunkSet, MAX_CHUNKS, MAX_FILE_SIZE, Millis, Sender, UploadId,
+};
 use tokio::sync::Notify;
 
 use crate::{StoreError, backend::Incoming, piece::BEYOND};

@@ -64,6 +64,8 @@ pub(crate) trait Incoming: Debug + Send + Sync {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
     /// Makes room ahead of a writer, if that is worth it.
     fn allocate(&self, offset: u64, length: u64) -> io::Result<()>;
+    /// Lets the disk begin with these bytes, which somebody will wait for.
+    fn begin_write_back(&self, _offset: u64, _length: u64) {}
     /// How many bytes there are, holes included.
     fn len(&self) -> io::Result<u64>;
     /// Cuts off what lies beyond.

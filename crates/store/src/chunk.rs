@@ -1,18 +1,18 @@
 //! One chunk on its way to the disk.
 
 use std::{
-    io,
+    io, mem,
     sync::{Arc, atomic::Ordering},
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use hoist_protocol::{ByteRange, Checksum, ChunkHasher, ChunkLayout, Millis, PackChunk, Receipt};
 use tokio::task::JoinHandle;
 
 #[cfg(test)]
 use crate::planted::Planted;
 use crate::{
-    StoreError,
+    Durability, StoreError,
     active::{Active, Grant},
     backend::{Incoming, Stored},
     figures::add,
@@ -20,13 +20,18 @@ use crate::{
     store::{Shared, io_error, joined},
 };
 
-/// Bytes that are written and hashed in one go. One connection never holds more than about two of
+/// Most bytes that are written and hashed in one go. One connection never holds more than about two of
 /// these, however large the chunk.
 pub(crate) const PIECE: usize = 128 << 10;
-/// The same while there are many: a thousand connections together hold no more than a few hundred do.
-const SMALL_PIECE: usize = 32 << 10;
-/// So many chunks are many.
-const MANY: usize = 256;
+/// The fewest; small writes cost time.
+const SMALL_PIECE: usize = 8 << 10;
+/// All together hold about so much, while they are not so many that each has the fewest.
+const ALL_PIECES: usize = 8 << 20;
+
+/// How much one of so many writers collects before it writes.
+fn piece_of(writers: usize) -> usize {
+    (ALL_PIECES / writers.max(1)).clamp(SMALL_PIECE, PIECE)
+}
 
 /// One chunk that is being written. Dropping it is a torn chunk: nothing is acknowledged.
 #[derive(Debug)]
@@ -37,7 +42,7 @@ pub struct ChunkWriter {
     start: u64,
     /// Bytes that are still to come.
     left: u64,
-    buffer: BytesMut,
+    buffer: Vec<u8>,
     /// Bytes that were handed to `target` so far.
     written: u64,
     target: Target,
@@ -147,7 +152,7 @@ impl ChunkWriter {
             chunk,
             start,
             left,
-            buffer: BytesMut::new(),
+            buffer: Vec::new(),
             written: 0,
             target,
         })
@@ -174,7 +179,7 @@ impl ChunkWriter {
             chunk,
             start,
             left,
-            buffer: BytesMut::new(),
+            buffer: Vec::new(),
             written: 0,
             target,
         })
@@ -199,7 +204,7 @@ impl ChunkWriter {
             chunk,
             start,
             left,
-            buffer: BytesMut::new(),
+            buffer: Vec::new(),
             written: 0,
             target,
         }
@@ -238,11 +243,15 @@ impl ChunkWriter {
         } else {
             add(&self.shared.counters.again, bytes.len() as u64);
         }
-        let are_many = self.shared.writers.load(Ordering::Relaxed) > MANY;
-        let piece = if are_many { SMALL_PIECE } else { PIECE };
+        let piece = piece_of(self.shared.writers.load(Ordering::Relaxed));
         while !bytes.is_empty() {
             let room = piece.saturating_sub(self.buffer.len());
             let part = bytes.split_to(bytes.len().min(room));
+            if self.buffer.capacity() == 0 {
+                let still = usize::try_from(self.left).unwrap_or(piece);
+                let whole = part.len().saturating_add(bytes.len()).saturating_add(still);
+                self.buffer.reserve_exact(whole.min(piece));
+            }
             self.buffer.extend_from_slice(&part);
             if self.buffer.len() >= piece {
                 self.flush(now).await?;
@@ -253,7 +262,7 @@ impl ChunkWriter {
 
     /// Hands the buffered piece on.
     async fn flush(&mut self, now: Millis) -> Result<(), StoreError> {
-        let piece = self.buffer.split().freeze();
+        let piece = mem::take(&mut self.buffer);
         if piece.is_empty() {
             return Ok(());
         }
@@ -274,6 +283,7 @@ impl ChunkWriter {
                     (self.shared.config.planted != Some(Planted::WriteAfterLease)).then_some(busy);
                 let ahead = room_ahead(active, offset + piece.len() as u64);
                 let (incoming, there) = (Arc::clone(incoming), Arc::clone(there));
+                let is_waited_for = self.shared.config.durability == Durability::Power;
                 *work = Work::Running(self.shared.start(move || {
                     // The guard lives in here: the lease passes on when this call has returned,
                     // even if nobody waits for it any more.
@@ -282,6 +292,9 @@ impl ChunkWriter {
                         incoming.allocate(from, length)?;
                     }
                     write_new(&*incoming, offset, &piece, &there)?;
+                    if is_waited_for {
+                        incoming.begin_write_back(offset, piece.len() as u64);
+                    }
                     // Cannot fail: `left` was checked for every byte.
                     hasher.update(&piece).map_err(io::Error::other)?;
                     Ok(hasher)
@@ -354,7 +367,7 @@ impl ChunkWriter {
                     self.shared.set_size_of(&active, end).await?;
                 }
                 let busy = grant.begin(now)?;
-                let piece = self.buffer.split().freeze();
+                let piece = mem::take(&mut self.buffer);
                 let (start, target) = (self.start, Arc::clone(&active));
                 let (index, end) = (chunk.index, start + chunk.length);
                 let bytes = Arc::clone(&incoming);

@@ -1,5 +1,5 @@
-//! What must hold of every parser of this crate, whatever bytes come; for `cargo fuzz` and for the
-//! corpora in `fuzz/corpus`, which the tests replay. No part of the API.
+//! What must hold of the parsers of this crate that are reached only through others, whatever bytes
+//! come; for `crates/fuzz`, which has the corpora. No part of the API.
 //!
 //! Each function panics if something does not hold, and says whether its parser took the bytes.
 
@@ -16,7 +16,9 @@ use std::{
     sync::Arc,
 };
 
-use hoist_protocol::{ByteRange, MAX_CHUNKS, MAX_NAME_BYTES, MIN_CHUNK_SIZE, RelativePath, UploadId};
+use hoist_protocol::{
+    ByteRange, MAX_CHUNKS, MAX_NAME_BYTES, MIN_CHUNK_SIZE, RelativePath, UploadId,
+};
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::{
@@ -27,10 +29,6 @@ use crate::{
     read,
     store::read_set,
 };
-
-/// Each property by the name of its corpus.
-pub const TARGETS: [(&str, fn(&[u8]) -> bool); 3] =
-    [("cursor", cursor), ("places", places), ("sidecar", sidecar)];
 
 /// A text as what says where a page of a list ended, as an owner, and as a token.
 pub fn cursor(bytes: &[u8]) -> bool {
@@ -53,7 +51,10 @@ pub fn cursor(bytes: &[u8]) -> bool {
     assert_eq!(token.is_some(), is_token, "{text:?}");
     if let Some(token) = &token {
         assert_eq!(token.reveal(), text);
-        assert!(!format!("{token:?}").contains(digits), "a log could show it");
+        assert!(
+            !format!("{token:?}").contains(digits),
+            "a log could show it"
+        );
     }
     after.is_ok() || owner.is_some() || token.is_some()
 }
@@ -149,29 +150,32 @@ pub fn sidecar(bytes: &[u8]) -> bool {
     let received = active.lock().received(MIN_CHUNK_SIZE);
     assert!(received.iter().all(|range| !range.is_empty()));
     let mut neighbours = received.iter().zip(received.iter().skip(1));
-    assert!(neighbours.all(|(one, next)| one.end < next.start), "{received:?}");
+    assert!(
+        neighbours.all(|(one, next)| one.end < next.start),
+        "{received:?}"
+    );
     if let Some(size) = size {
         let sum: u64 = received.iter().map(|range| range.len()).sum();
-        assert!(received.iter().all(|range| range.end <= size), "{received:?} of {size}");
-        assert_eq!(active.lock().is_whole(MIN_CHUNK_SIZE), sum == size, "{received:?} of {size}");
+        assert!(
+            received.iter().all(|range| range.end <= size),
+            "{received:?} of {size}"
+        );
+        assert_eq!(
+            active.lock().is_whole(MIN_CHUNK_SIZE),
+            sum == size,
+            "{received:?} of {size}"
+        );
     }
 
     // What comes next is understood, whatever was torn before it.
     let before = incoming.ranges().unwrap();
     incoming.add_range(3, 9, true).unwrap();
-    assert_eq!(incoming.ranges().unwrap(), [&before[..], &[(3, 9)]].concat());
+    assert_eq!(
+        incoming.ranges().unwrap(),
+        [&before[..], &[(3, 9)]].concat()
+    );
     let index = u32::try_from(rest.len()).unwrap();
     incoming.write_sum(index, &[1; 32]).unwrap();
     assert!(read_set(&*incoming).unwrap().contains(index));
     !received.is_empty()
-}
-
-#[cfg(test)]
-#[path = "../../../fuzz/replay.rs"]
-mod replay;
-
-#[test]
-#[cfg(test)]
-fn what_the_fuzzer_found_and_was_given_holds() {
-    replay::replay("hoist-store", &TARGETS);
 }

@@ -60,7 +60,7 @@ mod durable;
 mod error;
 mod figures;
 mod find;
-#[cfg(any(test, feature = "fuzzing"))]
+#[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
 mod inspect;

@@ -28,8 +28,6 @@ mod driver;
 mod erase;
 mod few;
 mod format;
-#[cfg(test)]
-mod fuzzing;
 mod hash;
 pub mod json;
 mod options;

@@ -1,7 +1,5 @@
 //! Flags, their environment variables, and what they come to. The only reader of the environment.
 
-#[cfg(test)]
-mod fuzzing;
 mod plan;
 mod secret;
 mod site;

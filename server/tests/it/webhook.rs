@@ -273,7 +273,7 @@ fn nothing_is_told_into_the_servers_own_network_unless_that_is_allowed() {
     }
     // … and a name when it is found to mean one.
     let log = data.path().join("log");
-    let url = format!("http://localhost:{port}/");
+    let url = format!("http://localhost:{port}/?secret=in-the-address");
     let program = Program::start_logged(
         &data.path().join("data"),
         &["--webhook", &url, "--webhook-secret", SECRET],
@@ -286,6 +286,11 @@ fn nothing_is_told_into_the_servers_own_network_unless_that_is_allowed() {
             .contains("no address on the public internet")
     });
     assert!(receiver.deliveries().is_empty());
+    let said = std::fs::read_to_string(&log).unwrap();
+    assert!(
+        said.contains("webhook localhost") && !said.contains("in-the-address"),
+        "{said}"
+    );
 }
 
 #[test]

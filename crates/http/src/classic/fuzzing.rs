@@ -73,7 +73,9 @@ fn agree(files: &[File<'_>]) {
         .collect();
     let json = serde_json::to_string(&json).unwrap();
     assert_eq!(parse(false, json.clone().into_bytes()), expected, "JSON");
-    let form = Serializer::new(String::new()).append_pair("data", &json).finish();
+    let form = Serializer::new(String::new())
+        .append_pair("data", &json)
+        .finish();
     assert_eq!(parse(false, form.into_bytes()), expected, "a field of JSON");
 
     // The last first: it is the number that counts.
@@ -125,7 +127,10 @@ pub(crate) fn query(bytes: &[u8]) -> bool {
             .append_pair("start", "of another value")
             .append_pair("name", &whole)
             .append_pair("size", &size.to_string())
-            .append_pair("lastModified", &part.file.last_modified.unwrap().to_string())
+            .append_pair(
+                "lastModified",
+                &part.file.last_modified.unwrap().to_string(),
+            )
             .append_pair("length", &length.to_string())
             .append_pair("start", &start.to_string())
             .finish()

@@ -55,7 +55,11 @@ pub(super) async fn init(
 }
 
 /// A list of at most `most` files, in any of the encodings.
-pub(super) async fn parse(headers: &HeaderMap, body: Vec<u8>, most: usize) -> Result<Vec<NewFile>, ApiError> {
+pub(super) async fn parse(
+    headers: &HeaderMap,
+    body: Vec<u8>,
+    most: usize,
+) -> Result<Vec<NewFile>, ApiError> {
     if matches!(body.trim_ascii_start().first(), Some(b'[' | b'{')) {
         return json::list(&body, most);
     }

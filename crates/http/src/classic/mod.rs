@@ -8,7 +8,7 @@
 //! answered with status 200. So a refusal is a 200, and what passes by itself has its status.
 
 mod file;
-#[cfg(any(test, feature = "fuzzing"))]
+#[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod init;
 mod json;

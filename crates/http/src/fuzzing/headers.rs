@@ -42,7 +42,10 @@ pub fn range(bytes: &[u8]) -> bool {
         assert!(part.start < part.end && part.end <= size);
         let again = format!("bytes={}-{}", part.start, part.end - 1);
         assert_eq!(range::parse(Some(&again), size), wanted);
-        assert_eq!(range::parse(Some(&format!("{again},{again}")), size), Wanted::Whole);
+        assert_eq!(
+            range::parse(Some(&format!("{again},{again}")), size),
+            Wanted::Whole
+        );
     }
     true
 }
@@ -56,14 +59,30 @@ fn numbers(size: u64, first: u64, last: u64) {
         true if first >= size => Wanted::Outside,
         true => part(first, last.min(size - 1) + 1),
     };
-    assert_eq!(ask(format!("bytes={first}-{last}")), expected, "{first}-{last} of {size}");
-    let expected = if first < size { part(first, size) } else { Wanted::Outside };
-    assert_eq!(ask(format!("bytes={first}-")), expected, "{first}- of {size}");
+    assert_eq!(
+        ask(format!("bytes={first}-{last}")),
+        expected,
+        "{first}-{last} of {size}"
+    );
+    let expected = if first < size {
+        part(first, size)
+    } else {
+        Wanted::Outside
+    };
+    assert_eq!(
+        ask(format!("bytes={first}-")),
+        expected,
+        "{first}- of {size}"
+    );
     let expected = match first.min(size) {
         0 => Wanted::Outside,
         length => part(size - length, size),
     };
-    assert_eq!(ask(format!("bytes=-{first}")), expected, "-{first} of {size}");
+    assert_eq!(
+        ask(format!("bytes=-{first}")),
+        expected,
+        "-{first} of {size}"
+    );
 }
 
 /// A cookie header in which `{V}` stands for the cookie of a visitor, and `{S}` for a session. Two
@@ -86,7 +105,10 @@ pub fn cookies(bytes: &[u8]) -> bool {
     let Ok(text) = str::from_utf8(text) else {
         return false;
     };
-    let mut text = text.replace("{V}", &visitor).replace("{S}", &session).into_bytes();
+    let mut text = text
+        .replace("{V}", &visitor)
+        .replace("{S}", &session)
+        .into_bytes();
     if let Some(byte) = text.get_mut(usize::from(at)) {
         *byte ^= change;
     }
@@ -96,10 +118,14 @@ pub fn cookies(bytes: &[u8]) -> bool {
     let headers = HeaderMap::from_iter([(header::COOKIE, value)]);
     // What a browser would have stored under a name, if the whole header can be read.
     let text = str::from_utf8(&text).unwrap_or_default();
-    let is_plain = text.bytes().all(|byte| (b' '..0x7f).contains(&byte) || byte == b'\t');
+    let is_plain = text
+        .bytes()
+        .all(|byte| (b' '..0x7f).contains(&byte) || byte == b'\t');
     let values = |name: &str| -> Vec<&str> {
         let pairs = text.split(';').filter(|_| is_plain);
-        pairs.filter_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('=')).collect()
+        pairs
+            .filter_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
+            .collect()
     };
     // The proof may be in capitals, as hexadecimal digits may.
     let is_ours = |found: &str, ours: &str, name: usize| {
@@ -159,12 +185,20 @@ pub fn headers(bytes: &[u8]) -> bool {
     for value in headers.values() {
         let name = String::from_utf8_lossy(value.as_bytes());
         let disposition = download::disposition(&name);
-        let encoded = disposition.strip_prefix("attachment; filename*=UTF-8''").unwrap();
-        assert!(encoded.bytes().all(|c| c.is_ascii_alphanumeric() || b"-_.~%".contains(&c)));
+        let encoded = disposition
+            .strip_prefix("attachment; filename*=UTF-8''")
+            .unwrap();
+        assert!(
+            encoded
+                .bytes()
+                .all(|c| c.is_ascii_alphanumeric() || b"-_.~%".contains(&c))
+        );
         let form = format!("a={encoded}");
         let (_, decoded) = form_urlencoded::parse(form.as_bytes()).next().unwrap();
         assert_eq!(decoded, name);
-        let code = ErrorCode::ALL.iter().any(|code| name.contains(code.as_str()));
+        let code = ErrorCode::ALL
+            .iter()
+            .any(|code| name.contains(code.as_str()));
         assert!(code || form_problem(&name).is_none(), "{name}");
     }
     match token::token(headers) {
@@ -196,7 +230,11 @@ fn origin(parts: &http::request::Parts, host: Option<&str>) {
                 let scheme = said.strip_suffix(&host).and_then(|s| s.strip_suffix("://"));
                 scheme.is_some_and(|scheme| !scheme.contains("://"))
             });
-            if is_own { Origin::Same } else { Origin::Foreign }
+            if is_own {
+                Origin::Same
+            } else {
+                Origin::Foreign
+            }
         }
     };
     assert_eq!(Origin::of(parts, &[listed.to_owned()]), expected);
@@ -211,7 +249,11 @@ fn back(headers: &HeaderMap) {
     assert!(!matches!(letters.next(), Some('/' | '\\')), "{page}");
     assert!(page.parse::<Uri>().unwrap().authority().is_none(), "{page}");
     assert!(HeaderValue::from_str(&page).is_ok());
-    assert_eq!(form_problem(page.split_once('?').map_or("", |(_, query)| query)), None, "{page}");
+    assert_eq!(
+        form_problem(page.split_once('?').map_or("", |(_, query)| query)),
+        None,
+        "{page}"
+    );
 }
 
 /// Nobody is told that they have a file, or sent a part of it, who has another one.

@@ -17,6 +17,7 @@ mod download;
 mod errors;
 mod form;
 mod form_delete;
+mod http2;
 mod limits;
 mod list;
 mod memory;

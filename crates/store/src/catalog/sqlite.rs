@@ -54,6 +54,7 @@ CREATE TABLE IF NOT EXISTS uploads (
 CREATE INDEX IF NOT EXISTS uploads_identity ON uploads (owner, name, size, last_modified);
 CREATE INDEX IF NOT EXISTS uploads_unfinished ON uploads (owner, created DESC, id) WHERE state < 2;
 CREATE INDEX IF NOT EXISTS uploads_finished ON uploads (owner, finished DESC, id) WHERE state = 2;
+CREATE INDEX IF NOT EXISTS uploads_publishing ON uploads (state) WHERE state = 1;
 CREATE INDEX IF NOT EXISTS uploads_expires ON uploads (expires) WHERE state IN (0, 3);
 CREATE UNIQUE INDEX IF NOT EXISTS uploads_path ON uploads (owner, path_key) WHERE state > 0;
 CREATE TABLE IF NOT EXISTS totals (

@@ -339,6 +339,10 @@ impl Incoming for DiskIncoming {
         self.bytes.allocate(offset, length)
     }
 
+    fn begin_write_back(&self, offset: u64, length: u64) {
+        self.bytes.begin_write_back(offset, length);
+    }
+
     fn len(&self) -> io::Result<u64> {
         self.bytes.len()
     }

@@ -65,6 +65,9 @@ pub(crate) trait DiskFile: Debug + Send + Sync {
     fn len(&self) -> io::Result<u64>;
     /// Cuts or extends it.
     fn truncate(&self, length: u64) -> io::Result<()>;
+    /// Lets the disk begin with these bytes while others come, so that less is left for
+    /// [`Self::sync`]; a wish.
+    fn begin_write_back(&self, _offset: u64, _length: u64) {}
     /// Makes its bytes and its length durable; not yet its name.
     fn sync(&self) -> io::Result<()>;
     /// Sets when it was last modified, in milliseconds since the epoch.

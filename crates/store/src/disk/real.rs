@@ -251,6 +251,18 @@ impl DiskFile for RealFile {
         }
     }
 
+    fn begin_write_back(&self, offset: u64, length: u64) {
+        // Bytes that were not written yet are not thrown away: Linux begins to write them
+        // (mm/fadvise.c), as sync_file_range does, which needs unsafe code.
+        #[cfg(target_os = "linux")]
+        if !self.is_in_memory {
+            let length = std::num::NonZeroU64::new(length);
+            let _ = rustix::fs::fadvise(&self.file, offset, length, rustix::fs::Advice::DontNeed);
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = (offset, length);
+    }
+
     fn len(&self) -> io::Result<u64> {
         Ok(self.file.metadata()?.len())
     }

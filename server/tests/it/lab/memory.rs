@@ -59,6 +59,12 @@ fn ten_thousand_open_uploads_and_a_thousand_in_work_have_a_bound_in_memory() {
     println!(
         "memory: {open} open and {active} active uploads take {busy} bytes, of which {idle} are there without any"
     );
-    // What each holds: less than a buffer of the connection and a piece of a chunk, twice.
-    assert!(busy < 320 << 20, "{busy} bytes");
+    // Each holds a buffer of its connection and a piece of its chunk; what a debug build has beside
+    // that is not for anybody to use.
+    let most = if std::env::var_os("LAB_PROGRAM").is_some() {
+        100
+    } else {
+        140
+    };
+    assert!(busy < most << 20, "{busy} bytes");
 }

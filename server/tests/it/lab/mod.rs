@@ -4,7 +4,9 @@
 
 mod cut;
 mod full;
+mod huge;
 mod load;
+mod many;
 mod memory;
 mod slow;
 
