@@ -41,7 +41,7 @@ pub(crate) async fn check(State(hosts): State<Hosts>, request: Request, next: Ne
     .into_response()
 }
 
-fn is_known(host: &str, hosts: &[String]) -> bool {
+pub(crate) fn is_known(host: &str, hosts: &[String]) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,

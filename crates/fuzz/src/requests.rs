@@ -1,10 +1,10 @@
-//! Whole requests through the router: packs, forms, the classic dialect, and any other.
+//! Whole requests through the router: the classic dialect, and any other.
 
 use hoist_protocol::{Kind, Millis, RelativePath, UploadStatus};
 use hoist_store::ListQuery;
 use http::Request;
 
-use crate::server::{Server, block_on, party, post, without_ids};
+use crate::server::{Server, block_on, party, post};
 
 /// The files of a server: names, sizes and hashes.
 async fn files(server: &Server) -> Vec<String> {
@@ -44,57 +44,6 @@ async fn files(server: &Server) -> Vec<String> {
             .collect();
     files.sort();
     files
-}
-
-/// Sends the same to two servers, in frames of another size, and compares all that can be seen.
-fn twice(request: impl Fn() -> http::request::Builder, data: &[u8], frames: [usize; 2]) {
-    block_on(async {
-        let mut seen = Vec::new();
-        for frame in frames {
-            let server = Server::new().await;
-            let body = server.with_id(data);
-            let (status, text) = server.send(request(), &body, frame).await;
-            seen.push((status, without_ids(&text), files(&server).await));
-        }
-        assert_eq!(
-            seen[0], seen[1],
-            "how it was cut into frames made a difference"
-        );
-    });
-}
-
-/// A size of frames, and the body of a pack without the length of its manifest before it, or with.
-pub(crate) fn pack(data: &[u8]) {
-    let Some((&[kind, frame], rest)) = data.split_first_chunk::<2>() else {
-        return;
-    };
-    let mut body = Vec::new();
-    if kind & 1 == 0 {
-        // The manifest ends with the first line.
-        let end = rest
-            .iter()
-            .position(|byte| *byte == b'\n')
-            .unwrap_or(rest.len());
-        body.extend_from_slice(&u32::try_from(end).unwrap().to_be_bytes());
-        body.extend_from_slice(&rest[..end]);
-        body.extend_from_slice(rest.get(end + 1..).unwrap_or_default());
-    } else {
-        body.extend_from_slice(rest);
-    }
-    twice(
-        || post("/hoist/packs"),
-        &body,
-        [usize::from(frame) + 1, 1 << 16],
-    );
-}
-
-/// A size of frames, and a form with the boundary `b`.
-pub(crate) fn form(data: &[u8]) {
-    let Some((frame, body)) = data.split_first() else {
-        return;
-    };
-    let form = || post("/hoist/form").header("content-type", "multipart/form-data; boundary=b");
-    twice(form, body, [usize::from(*frame) + 1, 1 << 16]);
 }
 
 /// The query, a line break, the type, a line break, and the body of a request of the jQuery plugin.

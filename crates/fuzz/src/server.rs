@@ -120,23 +120,6 @@ impl Server {
     }
 }
 
-/// Requests that may come twice with the same answer, but for what is random in it.
-pub(crate) fn without_ids(text: &str) -> String {
-    let is_digit = |c: char| c.is_ascii_hexdigit();
-    let mut out = String::new();
-    let mut run = String::new();
-    for letter in text.chars().chain([' ']) {
-        if is_digit(letter) {
-            run.push(letter);
-            continue;
-        }
-        out.push_str(if run.len() == 32 { "ID" } else { &run });
-        run.clear();
-        out.push(letter);
-    }
-    out
-}
-
 /// A builder of a request.
 pub(crate) fn post(path: &str) -> http::request::Builder {
     Request::post(path)

@@ -61,7 +61,7 @@ impl CookieKey {
     }
 
     /// The cookie of the visitor `name`.
-    fn cookie(&self, name: &str) -> String {
+    pub(crate) fn cookie(&self, name: &str) -> String {
         format!("{name}{}", self.proof(name).to_hex())
     }
 

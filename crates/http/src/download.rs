@@ -85,7 +85,7 @@ fn file_headers(receipt: &Receipt) -> Result<HeaderMap, ApiError> {
 }
 
 /// Whether the client has these bytes already.
-fn is_known(headers: &HeaderMap, etag: Option<&HeaderValue>) -> bool {
+pub(crate) fn is_known(headers: &HeaderMap, etag: Option<&HeaderValue>) -> bool {
     let (Some(known), Some(etag)) = (text(headers, header::IF_NONE_MATCH), etag) else {
         return false;
     };
@@ -95,7 +95,7 @@ fn is_known(headers: &HeaderMap, etag: Option<&HeaderValue>) -> bool {
 }
 
 /// The range that is wanted, unless it is of another file than this (`If-Range`).
-fn wanted(headers: &HeaderMap, etag: Option<&HeaderValue>, size: u64) -> Wanted {
+pub(crate) fn wanted(headers: &HeaderMap, etag: Option<&HeaderValue>, size: u64) -> Wanted {
     match text(headers, header::IF_RANGE) {
         Some(tag) if etag.is_none_or(|etag| etag.as_bytes() != tag.as_bytes()) => Wanted::Whole,
         _ => range::parse(text(headers, header::RANGE), size),
@@ -170,7 +170,7 @@ fn header_value(text: &str) -> Result<HeaderValue, ApiError> {
 /// The type to answer: what a client said is believed only of types in which nothing can run.
 ///
 /// Out of a table, so that no byte of a client's header comes back in one of ours.
-fn safe_type(said: Option<&str>) -> &'static str {
+pub(crate) fn safe_type(said: Option<&str>) -> &'static str {
     const SAFE: &[&str] = &[
         "application/gzip",
         "application/json",

@@ -25,7 +25,8 @@ use http::{HeaderMap, HeaderValue, Uri, header};
 use multer::{Field, Multipart};
 
 use crate::{
-    Access, ApiError, answer::see_other, body::BodyReader, form_words::FIELD, router::Core,
+    Access, ApiError, answer::see_other, body::BodyReader, form_file::file_name, form_words::FIELD,
+    router::Core,
 };
 
 /// Most bytes between two parts' contents: a boundary, headers, and what was read ahead with them.
@@ -88,11 +89,11 @@ async fn receive(
         let Some(mut field) = multipart.next_field().await.map_err(malformed)? else {
             return Ok(());
         };
-        if field.file_name().is_none() {
+        let Some(name) = file_name(field.headers())? else {
             // A text field: none of ours.
             while field.chunk().await.map_err(malformed)?.is_some() {}
             continue;
-        }
+        };
         files += 1;
         if files > limits.batch {
             return Err(ApiError::new(
@@ -101,16 +102,20 @@ async fn receive(
             ));
         }
         budget.store(u64::MAX, Ordering::Relaxed);
-        receive_file(core, party, field).await?;
+        receive_file(core, party, &name, field).await?;
     }
 }
 
 /// Streams one part into an upload of its own.
-async fn receive_file(core: &Core, party: &Party, mut field: Field<'_>) -> Result<(), ApiError> {
+async fn receive_file(
+    core: &Core,
+    party: &Party,
+    file_name: &str,
+    mut field: Field<'_>,
+) -> Result<(), ApiError> {
     // multer gives a part without content as one empty piece.
     let first = field.chunk().await.map_err(malformed)?;
     let first = first.filter(|bytes| !bytes.is_empty());
-    let file_name = field.file_name().unwrap_or_default();
     if file_name.is_empty() && first.is_none() {
         return Ok(()); // a field that the person left untouched
     }
@@ -295,8 +300,9 @@ pub(crate) fn page(headers: &HeaderMap, otherwise: &str) -> String {
             .as_str()
             .eq_ignore_ascii_case(text(header::HOST)?);
         let page = referrer.path_and_query()?.as_str();
-        // `//evil.example` would be another host.
-        (is_ours && !page.starts_with("//")).then(|| without_error(page))
+        // `//evil.example` would be another host, and browsers take a backslash for a slash.
+        (is_ours && !page.starts_with("//") && !page.starts_with("/\\"))
+            .then(|| without_error(page))
     };
     ours().unwrap_or_else(|| otherwise.to_owned())
 }

@@ -36,7 +36,11 @@ mod download;
 mod error;
 mod form;
 mod form_delete;
+mod form_file;
 mod form_words;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod guard;
 mod idle;
 mod limits;

@@ -84,7 +84,7 @@ pub(crate) async fn revoke(
 }
 
 /// The token of a request, if it has one of ours; what merely looks like one is refused.
-fn token(headers: &HeaderMap) -> Option<Result<Token, ApiError>> {
+pub(crate) fn token(headers: &HeaderMap) -> Option<Result<Token, ApiError>> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     let token = token.trim();

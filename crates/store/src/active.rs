@@ -8,7 +8,9 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
-use hoist_protocol::{ByteRange, ChunkLayout, ChunkSet, MAX_CHUNKS, Millis, Sender, UploadId};
+use hoist_protocol::{
+    ByteRange, ChunkLayout, ChunkSet, MAX_CHUNKS, MAX_FILE_SIZE, Millis, Sender, UploadId,
+};
 use tokio::sync::Notify;
 
 use crate::{StoreError, backend::Incoming, piece::BEYOND};
@@ -252,6 +254,24 @@ impl Inner {
             )),
             _ => Ok(()),
         }
+    }
+
+    /// Takes what an earlier process has recorded. Nothing beyond the end of the file is believed.
+    pub(crate) fn restore(&mut self, chunk_size: u64, set: ChunkSet, mut ranges: Vec<ByteRange>) {
+        self.set = set;
+        if let Some(layout) = self.layout(chunk_size) {
+            // Chunks that came beyond an end that was not known yet.
+            while let Some(last) = self.set.ranges().map(|(_, end)| end - 1).max()
+                && last >= layout.count()
+            {
+                self.set.remove(last);
+            }
+        }
+        let most = self.size.unwrap_or(MAX_FILE_SIZE);
+        ranges.retain(|range| range.end <= most);
+        self.ranges = merge(ranges);
+        // Nobody knows any more whether the size was known when these chunks came.
+        self.was_sizeless = true;
     }
 
     /// Whether bytes up to `end` can be part of it, as far as the size is known.

@@ -60,6 +60,9 @@ mod durable;
 mod error;
 mod figures;
 mod find;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod inspect;
 mod memory;
 mod numbers;

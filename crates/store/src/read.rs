@@ -286,7 +286,7 @@ fn write_after(row: &Row) -> String {
     format!("{part}{}-{}", row.list_time(), row.id)
 }
 
-fn parse_after(text: &str) -> Result<After, StoreError> {
+pub(crate) fn parse_after(text: &str) -> Result<After, StoreError> {
     let bad = || StoreError::Invalid("this is not where a page of the list ended");
     let (time, id) = text.split_once('-').ok_or_else(bad)?;
     let (finished, time) = match time.split_at_checked(1) {
@@ -294,11 +294,14 @@ fn parse_after(text: &str) -> Result<After, StoreError> {
         Some(("u", time)) => (false, time),
         _ => return Err(bad()),
     };
-    Ok(After {
+    let after = After {
         finished,
         time: time.parse().map_err(|_| bad())?,
         id: id.parse().map_err(|_| bad())?,
-    })
+    };
+    // `parse` would take `+5` and `05`.
+    let is_ours = after.time.to_string() == time;
+    is_ours.then_some(after).ok_or_else(bad)
 }
 
 impl Shared {

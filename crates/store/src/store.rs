@@ -17,7 +17,7 @@ use tokio::{
 
 use crate::{
     Change, Owner, Party, StoreConfig, StoreError,
-    active::{Active, Busy, merge},
+    active::{Active, Busy},
     backend::{Backend, Incoming},
     catalog::{Catalog, Command, Left, Outcome, Room, Row, RowState},
     durable::Syncer,
@@ -381,18 +381,7 @@ impl Shared {
             let mut inner = active.lock();
             inner.is_claimed = row.state == RowState::Publishing;
             if let Some((set, ranges)) = loaded {
-                inner.set = set;
-                if let Some(layout) = inner.layout(active.chunk_size) {
-                    // Chunks that came beyond an end that was not known yet.
-                    while let Some(last) = inner.set.ranges().map(|(_, end)| end - 1).max()
-                        && last >= layout.count()
-                    {
-                        inner.set.remove(last);
-                    }
-                }
-                inner.ranges = merge(ranges);
-                // Nobody knows any more whether the size was known when these chunks came.
-                inner.was_sizeless = true;
+                inner.restore(active.chunk_size, set, ranges);
             }
         }
         self.remember(&active);

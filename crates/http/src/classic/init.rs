@@ -55,7 +55,11 @@ pub(super) async fn init(
 }
 
 /// A list of at most `most` files, in any of the encodings.
-async fn parse(headers: &HeaderMap, body: Vec<u8>, most: usize) -> Result<Vec<NewFile>, ApiError> {
+pub(super) async fn parse(
+    headers: &HeaderMap,
+    body: Vec<u8>,
+    most: usize,
+) -> Result<Vec<NewFile>, ApiError> {
     if matches!(body.trim_ascii_start().first(), Some(b'[' | b'{')) {
         return json::list(&body, most);
     }
@@ -74,7 +78,9 @@ async fn parse(headers: &HeaderMap, body: Vec<u8>, most: usize) -> Result<Vec<Ne
         let mut form = Multipart::new(whole, boundary);
         while let Some(field) = form.next_field().await.map_err(malformed)? {
             let name = field.name().unwrap_or_default().to_owned();
-            fields.take(&name, &field.text().await.map_err(malformed)?)?;
+            // Not as text: multer would take a byte order mark away, with which a name may begin.
+            let value = field.bytes().await.map_err(malformed)?;
+            fields.take(&name, &String::from_utf8_lossy(&value))?;
         }
     } else {
         for (name, value) in form_urlencoded::parse(&body) {

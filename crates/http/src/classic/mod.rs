@@ -8,6 +8,8 @@
 //! answered with status 200. So a refusal is a 200, and what passes by itself has its status.
 
 mod file;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod init;
 mod json;
 mod scope;

@@ -73,8 +73,12 @@ fn component(name: &str) -> String {
     };
     if DEVICES.contains(&stem.as_str()) || numbered("com") || numbered("lpt") {
         spelt.insert(0, '_');
+        // Neither too long nor, once cut, with an end that some system cannot hold.
         while spelt.len() > MAX_NAME_BYTES {
             spelt.pop();
+            while spelt.ends_with(['.', ' ']) {
+                spelt.pop();
+            }
         }
     }
     spelt
@@ -145,6 +149,8 @@ mod tests {
             assert_eq!(spelt("", name), expected, "{name:?}");
         }
         assert_eq!(spelt("aux/b.", "c"), "_aux/b_/c");
+        let cut = spelt("", &format!("con.{}.x", "x".repeat(249)));
+        assert_eq!(cut, format!("_con.{}", "x".repeat(249)));
         assert!(spelt("", &format!("con.{}", "x".repeat(251))).len() <= MAX_NAME_BYTES);
     }
 
