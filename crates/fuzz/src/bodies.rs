@@ -250,7 +250,10 @@ async fn submit(body: &[u8], frames: Frames) -> (StatusCode, Vec<Stored>) {
 
 /// A form as a browser writes it (WHATWG, "multipart/form-data encoding algorithm"), and what is then
 /// stored: all files up to the first whose name is not allowed.
-fn encode(files: &[u8]) -> Option<(Vec<u8>, (StatusCode, Vec<Stored>))> {
+/// A body, and what becomes of it: the status, and what is stored.
+type Encoded = (Vec<u8>, (StatusCode, Vec<Stored>));
+
+fn encode(files: &[u8]) -> Option<Encoded> {
     let (mut body, mut stored) = (Vec::new(), Vec::new());
     let mut status = StatusCode::SEE_OTHER;
     for file in files.split(|byte| *byte == 0xff) {
