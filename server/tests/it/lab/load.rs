@@ -120,11 +120,13 @@ impl Load {
 
     /// Sends over several connections until the server at this address is gone.
     pub(super) fn run(&self, addr: &str, attempt: u32) {
+        // Asked before the first one begins: what that announces is its own.
+        let unfinished = &self.unfinished();
         std::thread::scope(|scope| {
             for connection in 0..CONNECTIONS {
                 scope.spawn(move || {
                     let sender = Sender::new(format!("lab-{connection}")).unwrap();
-                    self.go_on(addr, &sender, attempt, connection);
+                    self.go_on(addr, &sender, attempt, connection, unfinished);
                     while self.send_new(addr, &sender, attempt).is_some() {}
                 });
             }
@@ -132,8 +134,14 @@ impl Load {
     }
 
     /// Sends what is missing of the files that are not finished, each by one connection.
-    fn go_on(&self, addr: &str, sender: &Sender, attempt: u32, connection: u64) -> Option<()> {
-        let unfinished = self.unfinished();
+    fn go_on(
+        &self,
+        addr: &str,
+        sender: &Sender,
+        attempt: u32,
+        connection: u64,
+        unfinished: &[Known],
+    ) -> Option<()> {
         for files in unfinished.chunks(16) {
             let mine: Vec<_> = files
                 .iter()
