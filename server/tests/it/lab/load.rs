@@ -305,7 +305,7 @@ impl Load {
     pub(super) fn finish(&self, addr: &str, attempt: u32) {
         for connection in 0..CONNECTIONS {
             let sender = Sender::new(format!("lab-{connection}")).unwrap();
-            self.go_on(addr, &sender, attempt, connection)
+            self.go_on(addr, &sender, attempt, connection, &self.unfinished())
                 .expect("it answers");
         }
         let unfinished = self.unfinished();
