@@ -1,6 +1,6 @@
 //! One call for the whole list: which files are needed, which are there, which are not taken.
 
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
 use futures_util::{StreamExt as _, stream};
 use hoist_protocol::{
@@ -10,6 +10,7 @@ use hoist_protocol::{
 
 use crate::{
     Change, Party, Store, StoreError,
+    backend::Backend,
     catalog::{Command, Creation, Found, NoRoom, Outcome, Room, Row, RowState},
     disk::layout,
     store::{Asked, Shared, TRIES},
@@ -58,8 +59,11 @@ impl Store {
             }
         }
         let found = self.shared.add(creations.clone(), room.clone()).await?;
-        let answers = stream::iter(found.into_iter().zip(creations))
-            .map(|(found, creation)| self.shared.answer(now, found, creation, &room))
+        let there = self.shared.are_there(&found).await?;
+        let answers = stream::iter(found.into_iter().zip(there).zip(creations))
+            .map(|((found, there), creation)| {
+                self.shared.answer(now, found, there, creation, &room)
+            })
             .buffered(PUBLISH_AT_ONCE)
             .collect::<Vec<_>>()
             .await;
@@ -158,6 +162,7 @@ impl Shared {
         self: &Arc<Self>,
         now: Millis,
         mut found: Found,
+        mut there: Option<bool>,
         mut creation: Creation,
         room: &Room,
     ) -> Result<CreateAnswer, StoreError> {
@@ -171,7 +176,7 @@ impl Shared {
                 }
                 Found::NoRoom(reason) => return Err(self.no_room(reason)),
                 Found::Earlier(earlier) => {
-                    if let Some(answer) = self.earlier(now, &earlier).await? {
+                    if let Some(answer) = self.earlier(now, &earlier, there.take()).await? {
                         return Ok(answer);
                     }
                 }
@@ -225,20 +230,21 @@ impl Shared {
     }
 
     /// The answer for a file that was sent or begun before; `None` if there is nothing of it after all.
+    ///
+    /// `there`: what [`Self::are_there`] has found a moment ago.
     pub(crate) async fn earlier(
         self: &Arc<Self>,
         now: Millis,
         earlier: &Row,
+        there: Option<bool>,
     ) -> Result<Option<CreateAnswer>, StoreError> {
+        if there == Some(true) {
+            let receipt = earlier.receipt();
+            return Ok(Some(CreateAnswer::Present { receipt }));
+        }
         let id = earlier.id;
-        for tried in 0..TRIES {
-            let asked = if tried == 0 && earlier.state == RowState::Finished {
-                // The catalog has said so a moment ago: ten thousand files are not asked for one by one.
-                Ok(Some(Asked::Finished(earlier.clone())))
-            } else {
-                self.ask_once(now, id, &earlier.owner).await
-            };
-            match asked {
+        for _ in 0..TRIES {
+            match self.ask_once(now, id, &earlier.owner).await {
                 Ok(Some(Asked::Finished(row))) => {
                     if self.is_there(&row).await? {
                         return Ok(Some(CreateAnswer::Present {
@@ -277,18 +283,42 @@ impl Shared {
         if row.kind == Kind::Directory {
             return self.put_in_place(row).await;
         }
-        let (backend, place, size) = (
-            Arc::clone(&self.backend),
-            layout::place(&row.owner, &row.stored_as),
-            row.size,
-        );
-        self.run("looking for a file", move || {
-            match backend.open(&place)? {
-                Some(file) => Ok(Some(file.len()?) == size),
-                None => Ok(false),
-            }
-        })
-        .await
+        let (backend, row) = (Arc::clone(&self.backend), row.clone());
+        let look = move || lies(&*backend, &row);
+        self.run("looking for a file", look).await
+    }
+
+    /// Of each finished file that was found whether it lies there; all in one trip to the disk, for ten
+    /// thousand one by one would take a second.
+    async fn are_there(&self, found: &[Found]) -> Result<Vec<Option<bool>>, StoreError> {
+        let rows: Vec<_> = found
+            .iter()
+            .map(|found| match found {
+                Found::Earlier(row)
+                    if row.state == RowState::Finished && row.kind == Kind::File =>
+                {
+                    Some(row.clone())
+                }
+                _ => None,
+            })
+            .collect();
+        if rows.iter().all(Option::is_none) {
+            return Ok(vec![None; rows.len()]);
+        }
+        let backend = Arc::clone(&self.backend);
+        let look = move || {
+            rows.iter()
+                .map(|row| row.as_ref().map(|row| lies(&*backend, row)).transpose())
+                .collect()
+        };
+        self.run("looking for files", look).await
+    }
+}
+
+fn lies(backend: &dyn Backend, row: &Row) -> io::Result<bool> {
+    match backend.open(&layout::place(&row.owner, &row.stored_as))? {
+        Some(file) => Ok(Some(file.len()?) == row.size),
+        None => Ok(false),
     }
 }
 

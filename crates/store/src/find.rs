@@ -77,7 +77,7 @@ impl Store {
             return Ok(None);
         };
         match self.shared.catalog.earlier(creation.row).await? {
-            Some(earlier) => Arc::clone(&self.shared).earlier(now, &earlier).await,
+            Some(earlier) => Arc::clone(&self.shared).earlier(now, &earlier, None).await,
             None => Ok(None),
         }
     }

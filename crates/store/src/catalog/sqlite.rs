@@ -1,6 +1,6 @@
-//! The catalog in SQLite: one writer task, a pool of readers.
+//! The catalog in SQLite: one writer, some readers.
 //!
-//! SQLite lets one connection write at a time, so one task owns the only write connection and
+//! SQLite lets one connection write at a time, so one thread owns the only connection that writes and
 //! takes commands from a bounded queue. Whatever waits when it is free becomes one transaction:
 //! a thousand small files that finish together cost one commit, not a thousand.
 
@@ -8,142 +8,72 @@ mod command;
 mod look;
 mod outbox;
 mod query;
+mod readers;
+mod schema;
 mod token;
+mod writer;
 
-use std::{os::unix::fs::OpenOptionsExt as _, path::Path, sync::atomic::Ordering, time::Duration};
-
-use sqlx::{
-    Connection, Row as _, SqliteConnection, SqlitePool,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+use std::{
+    os::unix::fs::OpenOptionsExt as _,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
-use tokio::sync::{mpsc, oneshot};
 
-use super::{After, Answer, Catalog, Command, Mark, Outcome, Row, TokenRow, Usage};
-use crate::{Durability, Event, Owner, StoreConfig, StoreError, store::io_error};
 use hoist_protocol::{ListCounts, UploadId};
+use rusqlite::{Connection, types::Type};
+use tokio::sync::{mpsc, oneshot, watch};
 
-/// The version of the tables; a folder with a higher one is refused.
-const SCHEMA: u32 = 3;
-/// Commands that may wait for the writer.
-const QUEUE: usize = 4096;
-/// Commands of one transaction.
-const GROUP: usize = 1024;
-
-/// The tables. `path_key` is unique among files (and those about to be), whoever publishes.
-const TABLES: &str = "
-CREATE TABLE IF NOT EXISTS uploads (
-    id BLOB PRIMARY KEY NOT NULL,
-    owner TEXT NOT NULL,
-    name TEXT NOT NULL,
-    folder TEXT NOT NULL,
-    kind INTEGER NOT NULL,
-    size INTEGER,
-    last_modified INTEGER,
-    media_type TEXT,
-    chunk_size INTEGER NOT NULL,
-    state INTEGER NOT NULL,
-    created INTEGER NOT NULL,
-    expires INTEGER NOT NULL,
-    received INTEGER NOT NULL,
-    finished INTEGER NOT NULL,
-    hash BLOB,
-    stored_as TEXT NOT NULL,
-    path_key TEXT NOT NULL,
-    epoch INTEGER NOT NULL DEFAULT 0
-);
-CREATE INDEX IF NOT EXISTS uploads_identity ON uploads (owner, name, size, last_modified);
-CREATE INDEX IF NOT EXISTS uploads_unfinished ON uploads (owner, created DESC, id) WHERE state < 2;
-CREATE INDEX IF NOT EXISTS uploads_finished ON uploads (owner, finished DESC, id) WHERE state = 2;
-CREATE INDEX IF NOT EXISTS uploads_publishing ON uploads (state) WHERE state = 1;
-CREATE INDEX IF NOT EXISTS uploads_expires ON uploads (expires) WHERE state IN (0, 3);
-CREATE UNIQUE INDEX IF NOT EXISTS uploads_path ON uploads (owner, path_key) WHERE state > 0;
-CREATE TABLE IF NOT EXISTS totals (
-    owner TEXT PRIMARY KEY NOT NULL,
-    unfinished INTEGER NOT NULL,
-    finished INTEGER NOT NULL,
-    finished_bytes INTEGER NOT NULL,
-    hidden_bytes INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS old_names (id BLOB NOT NULL, stored_as TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS mark (one INTEGER PRIMARY KEY CHECK (one = 1), boot TEXT, epoch INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS outbox (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    subscriber TEXT NOT NULL,
-    upload BLOB NOT NULL,
-    kind TEXT NOT NULL,
-    at INTEGER NOT NULL,
-    owner TEXT NOT NULL,
-    receipt TEXT NOT NULL,
-    due INTEGER NOT NULL,
-    tries INTEGER NOT NULL
-);
-CREATE INDEX IF NOT EXISTS outbox_due ON outbox (subscriber, due, number);
-CREATE INDEX IF NOT EXISTS outbox_upload ON outbox (subscriber, upload, number);
-CREATE TABLE IF NOT EXISTS tokens (
-    hash BLOB PRIMARY KEY NOT NULL,
-    upload BLOB NOT NULL,
-    rights INTEGER NOT NULL,
-    bytes INTEGER,
-    expires INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS tokens_upload ON tokens (upload);
-CREATE INDEX IF NOT EXISTS tokens_expires ON tokens (expires);
-";
-
-/// What version 1 had not.
-const FROM_1: &str = "ALTER TABLE uploads ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0";
-
-/// Totals per owner, kept by triggers so that no list ever counts a million rows.
-const TRIGGERS: &str = "
-CREATE TRIGGER IF NOT EXISTS uploads_added AFTER INSERT ON uploads BEGIN
-    INSERT INTO totals VALUES (NEW.owner, 0, 0, 0, 0) ON CONFLICT DO NOTHING;
-    UPDATE totals SET unfinished = unfinished + (NEW.state < 2), finished = finished + (NEW.state = 2),
-        finished_bytes = finished_bytes + (NEW.state = 2) * ifnull(NEW.size, 0),
-        hidden_bytes = hidden_bytes + (NEW.state = 3) * ifnull(NEW.size, 0) WHERE owner = NEW.owner;
-END;
-CREATE TRIGGER IF NOT EXISTS uploads_changed AFTER UPDATE OF state, size ON uploads BEGIN
-    UPDATE totals SET unfinished = unfinished + (NEW.state < 2) - (OLD.state < 2),
-        finished = finished + (NEW.state = 2) - (OLD.state = 2),
-        finished_bytes = finished_bytes + (NEW.state = 2) * ifnull(NEW.size, 0) - (OLD.state = 2) * ifnull(OLD.size, 0),
-        hidden_bytes = hidden_bytes + (NEW.state = 3) * ifnull(NEW.size, 0) - (OLD.state = 3) * ifnull(OLD.size, 0)
-        WHERE owner = NEW.owner;
-END;
-CREATE TRIGGER IF NOT EXISTS uploads_removed AFTER DELETE ON uploads BEGIN
-    UPDATE totals SET unfinished = unfinished - (OLD.state < 2), finished = finished - (OLD.state = 2),
-        finished_bytes = finished_bytes - (OLD.state = 2) * ifnull(OLD.size, 0),
-        hidden_bytes = hidden_bytes - (OLD.state = 3) * ifnull(OLD.size, 0) WHERE owner = OLD.owner;
-END;
-CREATE TRIGGER IF NOT EXISTS uploads_tokens AFTER DELETE ON uploads BEGIN
-    DELETE FROM tokens WHERE upload = OLD.id;
-END;
-";
+use self::{readers::Readers, writer::Job};
+use super::{After, Answer, Catalog, Command, Mark, Outcome, Row, TokenRow, Usage};
+use crate::{
+    Durability, Event, Owner, StoreConfig, StoreError,
+    store::{io_error, joined},
+};
 
 pub(crate) use look::CatalogLook;
 
-type Job = (Command, oneshot::Sender<Result<Outcome, StoreError>>);
+/// Commands that may wait for the writer.
+const QUEUE: usize = 4096;
+/// Statements that a connection keeps compiled.
+const STATEMENTS: usize = 64;
 
 #[derive(Debug)]
 pub(crate) struct SqliteCatalog {
-    jobs: mpsc::Sender<Job>,
-    readers: SqlitePool,
+    /// Nothing once it is closed.
+    jobs: Mutex<Option<mpsc::Sender<Job>>>,
+    /// Closed when the writer has ended.
+    ended: watch::Receiver<()>,
+    readers: Readers,
     #[cfg(test)]
     transactions: Counter,
 }
 
 /// How many groups were committed, for tests.
-type Counter = std::sync::Arc<std::sync::atomic::AtomicU64>;
+type Counter = Arc<std::sync::atomic::AtomicU64>;
 
-pub(super) fn failed(doing: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
-    move |source| match &source {
-        // SQLITE_FULL: the disk has no room for the catalog.
-        sqlx::Error::Database(error) if error.code().as_deref() == Some("13") => {
-            StoreError::StorageFull
-        }
+pub(super) fn failed(doing: &'static str) -> impl FnOnce(rusqlite::Error) -> StoreError {
+    move |source| match source.sqlite_error_code() {
+        // The disk has no room for the catalog.
+        Some(rusqlite::ErrorCode::DiskFull) => StoreError::StorageFull,
         _ => StoreError::Catalog {
             doing,
             source: Box::new(source),
         },
     }
+}
+
+/// A column holds what we never write.
+fn damaged(column: usize, name: &str) -> rusqlite::Error {
+    let what = format!("the column {name} is damaged");
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Null, what.into())
+}
+
+/// What each connection is told.
+fn tuned(db: Connection) -> Result<Connection, rusqlite::Error> {
+    db.busy_timeout(Duration::from_secs(10))?;
+    db.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(db)
 }
 
 impl SqliteCatalog {
@@ -154,164 +84,73 @@ impl SqliteCatalog {
     ///
     /// [`StoreError::NewerSchema`] if a newer program wrote it, [`StoreError::Catalog`] otherwise.
     pub(crate) async fn open(file: &Path, config: &StoreConfig) -> Result<Self, StoreError> {
-        // Made here if it is not there, for its mode, which SQLite gives to the files beside it, too.
-        std::fs::File::options()
-            .create(true)
-            .append(true)
-            .mode(0o600)
-            .open(file)
-            .map_err(io_error("making the catalog"))?;
-        let options = SqliteConnectOptions::new()
-            .filename(file)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(match config.durability {
-                // What is committed survives the death of the process, …
-                Durability::Process => SqliteSynchronous::Normal,
-                // … or of the machine: each commit syncs the log (sqlite.org/pragma.html#pragma_synchronous).
-                Durability::Power => SqliteSynchronous::Full,
-            })
-            .busy_timeout(Duration::from_secs(10));
-        let mut writer = SqliteConnection::connect_with(&options)
-            .await
-            .map_err(failed("opening the catalog"))?;
-        prepare(&mut writer).await?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(4)
-            .connect_with(options.read_only(true).create_if_missing(false))
-            .await
-            .map_err(failed("opening the catalog for reading"))?;
+        let (file, durability) = (file.to_owned(), config.durability);
+        let open = move || {
+            open_writer(&file, durability).and_then(|writer| Ok((writer, Readers::open(&file)?)))
+        };
+        let (writer, readers) = joined(tokio::task::spawn_blocking(open).await)??;
         let (jobs, queue) = mpsc::channel(QUEUE);
         let transactions = Counter::default();
         let subscribers = config.subscribers.clone();
-        tokio::spawn(write(
-            writer,
-            queue,
-            subscribers,
-            Counter::clone(&transactions),
-        ));
+        let counter = Counter::clone(&transactions);
+        let (end, ended) = watch::channel(());
+        std::thread::Builder::new()
+            .name("catalog".to_owned())
+            .spawn(move || {
+                writer::work(writer, queue, &subscribers, &counter);
+                drop(end);
+            })
+            .map_err(io_error("starting the catalog"))?;
         Ok(Self {
-            jobs,
+            jobs: Mutex::new(Some(jobs)),
+            ended,
             readers,
             #[cfg(test)]
             transactions,
         })
     }
+
+    fn jobs(&self) -> MutexGuard<'_, Option<mpsc::Sender<Job>>> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-async fn prepare(writer: &mut SqliteConnection) -> Result<(), StoreError> {
-    let found: u32 = sqlx::query("PRAGMA user_version")
-        .fetch_one(&mut *writer)
-        .await
-        .and_then(|row| row.try_get(0))
-        .map_err(failed("reading the schema version"))?;
-    if found > SCHEMA {
-        return Err(StoreError::NewerSchema {
-            found,
-            known: SCHEMA,
-        });
-    }
-    let before = if found == 1 { FROM_1 } else { "" };
-    for sql in [before, TABLES, TRIGGERS, "PRAGMA user_version = 3"] {
-        sqlx::raw_sql(sql)
-            .execute(&mut *writer)
-            .await
-            .map_err(failed("making the tables"))?;
-    }
-    Ok(())
-}
-
-/// The writer task: ends when the last handle is gone.
-async fn write(
-    mut writer: SqliteConnection,
-    mut queue: mpsc::Receiver<Job>,
-    subscribers: Vec<String>,
-    transactions: Counter,
-) {
-    let mut group: Vec<Job> = Vec::new();
-    while queue.recv_many(&mut group, GROUP).await > 0 {
-        let commands = group.iter().map(|(command, _)| command);
-        let result = run_group(&mut writer, commands, &subscribers).await;
-        transactions.fetch_add(1, Ordering::Relaxed);
-        match result {
-            Ok(outcomes) => {
-                for ((_, reply), outcome) in group.drain(..).zip(outcomes) {
-                    // Nobody waits any more: the change stands, as if its answer had been lost.
-                    let _ = reply.send(Ok(outcome));
-                }
-            }
-            Err(error) => {
-                let is_full = matches!(error, StoreError::StorageFull);
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "the catalog could not be written"
-                );
-                for (_, reply) in group.drain(..) {
-                    let _ = reply.send(Err(if is_full {
-                        StoreError::StorageFull
-                    } else {
-                        StoreError::Unavailable
-                    }));
-                }
-            }
-        }
-    }
-    // Checkpoints the write-ahead log; a failure leaves it for the next start.
-    let _ = writer.close().await;
-}
-
-/// All of these or none.
-///
-/// Not by sqlx's transactions: SQLite ends one by itself when the disk is full, and those then count
-/// it as open for ever and begin no other (sqlite.org/lang_transaction.html, 3.1).
-async fn run_group<'a>(
-    writer: &mut SqliteConnection,
-    commands: impl Iterator<Item = &'a Command>,
-    subscribers: &[String],
-) -> Result<Vec<Outcome>, StoreError> {
-    let done = run_open_group(writer, commands, subscribers).await;
-    if done.is_err() {
-        // An error: nothing is open any more, or nothing was.
-        let _ = sqlx::query("ROLLBACK").execute(writer).await;
-    }
-    done
-}
-
-async fn run_open_group<'a>(
-    writer: &mut SqliteConnection,
-    commands: impl Iterator<Item = &'a Command>,
-    subscribers: &[String],
-) -> Result<Vec<Outcome>, StoreError> {
-    sqlx::query("BEGIN IMMEDIATE")
-        .execute(&mut *writer)
-        .await
-        .map_err(failed("beginning"))?;
-    let mut outcomes = Vec::new();
-    for command in commands {
-        outcomes.push(
-            command::run(writer, command, subscribers)
-                .await
-                .map_err(failed("writing"))?,
-        );
-    }
-    sqlx::query("COMMIT")
-        .execute(writer)
-        .await
-        .map_err(failed("committing"))?;
-    Ok(outcomes)
+fn open_writer(file: &Path, durability: Durability) -> Result<Connection, StoreError> {
+    // Made here if it is not there, for its mode, which SQLite gives to the files beside it, too.
+    std::fs::File::options()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(file)
+        .map_err(io_error("making the catalog"))?;
+    let synchronous = match durability {
+        // What is committed survives the death of the process, …
+        Durability::Process => "NORMAL",
+        // … or of the machine: each commit syncs the log (sqlite.org/pragma.html#pragma_synchronous).
+        Durability::Power => "FULL",
+    };
+    let open = || {
+        let db = tuned(Connection::open(file)?)?;
+        db.pragma_update(None, "journal_mode", "WAL")?;
+        db.pragma_update(None, "synchronous", synchronous)?;
+        Ok(db)
+    };
+    let db = open().map_err(failed("opening the catalog"))?;
+    schema::prepare(&db)?;
+    Ok(db)
 }
 
 impl Catalog for SqliteCatalog {
     #[cfg(test)]
     fn transactions(&self) -> u64 {
-        self.transactions.load(Ordering::Relaxed)
+        self.transactions.load(std::sync::atomic::Ordering::Relaxed)
     }
 
     fn apply(&self, command: Command) -> Answer<'_, Outcome> {
         Box::pin(async move {
             let (reply, answer) = oneshot::channel();
-            self.jobs
-                .send((command, reply))
+            let jobs = self.jobs().clone().ok_or(StoreError::Unavailable)?;
+            jobs.send((command, reply))
                 .await
                 .map_err(|_| StoreError::Unavailable)?;
             answer.await.map_err(|_| StoreError::Unavailable)?
@@ -319,66 +158,70 @@ impl Catalog for SqliteCatalog {
     }
 
     fn get(&self, ids: Vec<UploadId>) -> Answer<'_, Vec<Row>> {
-        Box::pin(query::get(&self.readers, ids))
+        let question = move |db: &Connection| query::get(db, &ids);
+        Box::pin(self.readers.ask("reading uploads", question))
     }
 
     fn earlier(&self, row: Row) -> Answer<'_, Option<Row>> {
-        Box::pin(async move {
-            let looking = "looking for an earlier upload";
-            let mut reader = self.readers.acquire().await.map_err(failed(looking))?;
-            command::earlier(&mut reader, &row)
-                .await
-                .map_err(failed(looking))
-        })
+        let question = move |db: &Connection| command::earlier(db, &row);
+        Box::pin(self.readers.ask("looking for an earlier upload", question))
     }
 
     fn list(&self, owner: Owner, after: Option<After>, limit: u32) -> Answer<'_, Vec<Row>> {
-        Box::pin(query::list(&self.readers, owner, after, limit))
+        let question = move |db: &Connection| query::list(db, &owner, after, limit);
+        Box::pin(self.readers.ask("listing uploads", question))
     }
 
     fn counts(&self, owner: Owner) -> Answer<'_, ListCounts> {
-        Box::pin(query::counts(&self.readers, owner))
+        let question = move |db: &Connection| query::counts(db, &owner);
+        Box::pin(self.readers.ask("counting uploads", question))
     }
 
     fn usage(&self, owner: Option<Owner>, since: u64) -> Answer<'_, Usage> {
-        Box::pin(async move {
-            query::usage(&self.readers, owner.as_ref(), since)
-                .await
-                .map_err(failed("adding up what is used"))
-        })
+        let question = move |db: &Connection| query::usage(db, owner.as_ref(), since);
+        Box::pin(self.readers.ask("adding up what is used", question))
     }
 
     fn expired(&self, now: u64, skip: u32, limit: u32) -> Answer<'_, Vec<Row>> {
-        Box::pin(query::expired(&self.readers, now, skip, limit))
+        let question = move |db: &Connection| query::expired(db, now, skip, limit);
+        Box::pin(self.readers.ask("looking for what has expired", question))
     }
 
     fn taken(&self, owner: Owner, but: UploadId, keys: Vec<String>) -> Answer<'_, Vec<String>> {
-        Box::pin(query::taken(&self.readers, owner, but, keys))
+        let question = move |db: &Connection| query::taken(db, &owner, but, &keys);
+        Box::pin(self.readers.ask("looking for a free name", question))
     }
 
     fn publishing(&self) -> Answer<'_, Vec<Row>> {
-        Box::pin(query::publishing(&self.readers))
+        let doing = "looking for what was being published";
+        Box::pin(self.readers.ask(doing, query::publishing))
     }
 
     fn old_names(&self) -> Answer<'_, Vec<(UploadId, String)>> {
-        Box::pin(query::old_names(&self.readers))
+        Box::pin(self.readers.ask("reading old names", query::old_names))
     }
 
     fn events(&self, subscriber: String, limit: u32) -> Answer<'_, Vec<Event>> {
-        Box::pin(outbox::heads(&self.readers, subscriber, limit))
+        let question = move |db: &Connection| outbox::heads(db, &subscriber, limit);
+        Box::pin(self.readers.ask("reading the outbox", question))
     }
 
     fn token(&self, hash: [u8; 32]) -> Answer<'_, Option<(TokenRow, Row)>> {
-        Box::pin(token::find(&self.readers, hash))
+        let question = move |db: &Connection| token::find(db, hash);
+        Box::pin(self.readers.ask("looking for a token", question))
     }
 
     fn mark(&self) -> Answer<'_, Mark> {
-        Box::pin(query::mark(&self.readers))
+        let doing = "reading how the last process ended";
+        Box::pin(self.readers.ask(doing, query::mark))
     }
 
     fn close(&self) -> Answer<'_, ()> {
         Box::pin(async {
-            self.readers.close().await;
+            self.readers.close();
+            drop(self.jobs().take());
+            // An error is what is waited for: its end.
+            let _ = self.ended.clone().changed().await;
             Ok(())
         })
     }

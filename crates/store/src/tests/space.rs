@@ -332,14 +332,9 @@ async fn a_folder_has_one_server_and_refuses_an_older_one() {
     store.close().await.unwrap();
     drop(store);
 
-    let newer =
-        sqlx::sqlite::SqliteConnectOptions::new().filename(folder.path().join("catalog.db"));
-    let mut connection = sqlx::ConnectOptions::connect(&newer).await.unwrap();
-    sqlx::query("PRAGMA user_version = 4")
-        .execute(&mut connection)
-        .await
-        .unwrap();
-    sqlx::Connection::close(connection).await.unwrap();
+    let newer = rusqlite::Connection::open(folder.path().join("catalog.db")).unwrap();
+    newer.pragma_update(None, "user_version", 4).unwrap();
+    newer.close().unwrap();
     let refused = Store::open(folder.path(), config(), NOW).await.unwrap_err();
     assert!(
         matches!(refused, StoreError::NewerSchema { found: 4, known: 3 }),

@@ -1,17 +1,18 @@
 //! The changes, in SQL.
 
 use hoist_protocol::{Checksum, UploadId};
-use sqlx::{SqliteConnection, sqlite::SqliteQueryResult};
+use rusqlite::{Connection, ToSql, params};
 
 use super::{
     super::{Command, Creation, Found, Left, Outcome, Room, Row},
     outbox,
-    query::{self, COLUMNS, number},
+    query::{self, number},
     token,
 };
 
-fn outcome(result: &SqliteQueryResult) -> Outcome {
-    if result.rows_affected() == 0 {
+/// Whether a statement has found its row.
+const fn outcome(rows: usize) -> Outcome {
+    if rows == 0 {
         Outcome::NotDone
     } else {
         Outcome::Done
@@ -23,50 +24,42 @@ fn blob(id: &UploadId) -> &[u8] {
 }
 
 /// Does one command inside the open transaction, and writes down for its subscribers what happened.
-pub(super) async fn run(
-    db: &mut SqliteConnection,
+pub(super) fn run(
+    db: &Connection,
     command: &Command,
     subscribers: &[String],
-) -> Result<Outcome, sqlx::Error> {
-    let outcome = change(&mut *db, command).await?;
+) -> Result<Outcome, rusqlite::Error> {
+    let outcome = change(db, command)?;
     if let (Outcome::Done, Some(event)) = (&outcome, command.event()) {
-        outbox::add(db, subscribers, event).await?;
+        outbox::add(db, subscribers, event)?;
     }
     Ok(outcome)
 }
 
 /// Does one command. Statements that find a row in another state
 /// change nothing and say so; they never fail for it.
-async fn change(db: &mut SqliteConnection, command: &Command) -> Result<Outcome, sqlx::Error> {
-    let result = match command {
+fn change(db: &Connection, command: &Command) -> Result<Outcome, rusqlite::Error> {
+    let change = |sql: &str, params: &[&dyn ToSql]| db.prepare_cached(sql)?.execute(params);
+    let rows = match command {
         Command::Create { creations, room } => {
-            let mut found = Vec::with_capacity(creations.len());
             let mut left = None;
-            for creation in creations {
-                found.push(create(db, creation, room, &mut left).await?);
-            }
+            let one = |creation| create(db, creation, room, &mut left);
+            let found = creations.iter().map(one).collect::<Result<_, _>>()?;
             return Ok(Outcome::Created(found));
         }
         Command::Touch {
             id,
             expires,
             received,
-        } => {
-            sqlx::query("UPDATE uploads SET expires = ?, received = ? WHERE id = ? AND state = 0")
-                .bind(number(*expires))
-                .bind(number(*received))
-                .bind(blob(id))
-                .execute(db)
-                .await?
-        }
-        Command::Reserve { id, received, room } => return reserve(db, id, *received, room).await,
-        Command::SetSize { id, size } => {
-            sqlx::query("UPDATE uploads SET size = ? WHERE id = ? AND state = 0")
-                .bind(number(*size))
-                .bind(blob(id))
-                .execute(db)
-                .await?
-        }
+        } => change(
+            "UPDATE uploads SET expires = ?, received = ? WHERE id = ? AND state = 0",
+            params![number(*expires), number(*received), blob(id)],
+        )?,
+        Command::Reserve { id, received, room } => return reserve(db, id, *received, room),
+        Command::SetSize { id, size } => change(
+            "UPDATE uploads SET size = ? WHERE id = ? AND state = 0",
+            params![number(*size), blob(id)],
+        )?,
         Command::Claim {
             id,
             stored_as,
@@ -74,57 +67,34 @@ async fn change(db: &mut SqliteConnection, command: &Command) -> Result<Outcome,
             hash,
             size,
         } => {
+            let hash = hash.as_ref().map(Checksum::as_bytes);
             // OR IGNORE: a taken place changes nothing instead of failing the whole group.
-            sqlx::query(
+            change(
                 "UPDATE OR IGNORE uploads SET stored_as = ?, path_key = ?, hash = ?, size = ?, state = 1 \
                  WHERE id = ? AND state = 0",
-            )
-            .bind(stored_as)
-            .bind(path_key)
-            .bind(hash.as_ref().map(|hash: &Checksum| hash.as_bytes().as_slice()))
-            .bind(number(*size))
-            .bind(blob(id))
-            .execute(db)
-            .await?
+                params![stored_as, path_key, hash, number(*size), blob(id)],
+            )?
         }
-        Command::Finish { id, finished } => sqlx::query(
+        Command::Finish { id, finished } => change(
             "UPDATE uploads SET state = 2, finished = ?, expires = ? WHERE id = ? AND state = 1",
-        )
-        .bind(number(*finished))
-        .bind(i64::MAX)
-        .bind(blob(id))
-        .execute(db)
-        .await?,
-        Command::Unclaim { id } => {
-            sqlx::query("UPDATE uploads SET state = 0 WHERE id = ? AND state = 1")
-                .bind(blob(id))
-                .execute(db)
-                .await?
-        }
-        Command::Hide { id, until, .. } => {
-            sqlx::query("UPDATE uploads SET state = 3, expires = ? WHERE id = ? AND state = 2")
-                .bind(number(*until))
-                .bind(blob(id))
-                .execute(db)
-                .await?
-        }
-        Command::Unhide { id, now } => sqlx::query(
+            params![number(*finished), i64::MAX, blob(id)],
+        )?,
+        Command::Unclaim { id } => change(
+            "UPDATE uploads SET state = 0 WHERE id = ? AND state = 1",
+            params![blob(id)],
+        )?,
+        Command::Hide { id, until, .. } => change(
+            "UPDATE uploads SET state = 3, expires = ? WHERE id = ? AND state = 2",
+            params![number(*until), blob(id)],
+        )?,
+        Command::Unhide { id, now } => change(
             "UPDATE uploads SET state = 2, expires = ? WHERE id = ? AND state = 3 AND expires > ?",
-        )
-        .bind(i64::MAX)
-        .bind(blob(id))
-        .bind(number(*now))
-        .execute(db)
-        .await?,
-        Command::Doom { id, now } => {
-            sqlx::query(
-                "UPDATE uploads SET expires = 0 WHERE id = ? AND state = 3 AND expires <= ?",
-            )
-            .bind(blob(id))
-            .bind(number(*now))
-            .execute(db)
-            .await?
-        }
+            params![i64::MAX, blob(id), number(*now)],
+        )?,
+        Command::Doom { id, now } => change(
+            "UPDATE uploads SET expires = 0 WHERE id = ? AND state = 3 AND expires <= ?",
+            params![blob(id), number(*now)],
+        )?,
         Command::Move {
             id,
             name,
@@ -133,189 +103,131 @@ async fn change(db: &mut SqliteConnection, command: &Command) -> Result<Outcome,
             path_key,
             ..
         } => {
-            let moved = sqlx::query(
+            let moved = change(
                 "UPDATE OR IGNORE uploads SET name = ?, stored_as = ?, path_key = ? \
                  WHERE id = ? AND state = 2 AND stored_as = ?",
-            )
-            .bind(name)
-            .bind(stored_as)
-            .bind(path_key)
-            .bind(blob(id))
-            .bind(from)
-            .execute(&mut *db)
-            .await?;
-            if moved.rows_affected() > 0 && from != stored_as {
-                sqlx::query("INSERT INTO old_names VALUES (?, ?)")
-                    .bind(blob(id))
-                    .bind(from)
-                    .execute(db)
-                    .await?;
+                params![name, stored_as, path_key, blob(id), from],
+            )?;
+            if moved > 0 && from != stored_as {
+                let sql = "INSERT INTO old_names VALUES (?, ?)";
+                change(sql, params![blob(id), from])?;
             }
             moved
         }
-        Command::NameDropped { id, stored_as } => {
-            sqlx::query("DELETE FROM old_names WHERE id = ? AND stored_as = ?")
-                .bind(blob(id))
-                .bind(stored_as)
-                .execute(db)
-                .await?
-        }
-        Command::Checked { id, epoch } => {
-            sqlx::query("UPDATE uploads SET epoch = ? WHERE id = ? AND state < 2")
-                .bind(number(*epoch))
-                .bind(blob(id))
-                .execute(db)
-                .await?
-        }
-        Command::Start { boot, epoch } => {
-            sqlx::query("INSERT OR REPLACE INTO mark VALUES (1, ?, ?)")
-                .bind(boot)
-                .bind(number(*epoch))
-                .execute(db)
-                .await?
-        }
-        Command::Stop => {
-            sqlx::query("UPDATE mark SET boot = NULL")
-                .execute(db)
-                .await?
-        }
-        Command::Lost { id, from } => {
-            sqlx::query("DELETE FROM uploads WHERE id = ? AND state = 2 AND stored_as = ?")
-                .bind(blob(id))
-                .bind(from)
-                .execute(db)
-                .await?
-        }
-        Command::Remove { id } => {
-            sqlx::query("DELETE FROM uploads WHERE id = ?")
-                .bind(blob(id))
-                .execute(db)
-                .await?
-        }
+        Command::NameDropped { id, stored_as } => change(
+            "DELETE FROM old_names WHERE id = ? AND stored_as = ?",
+            params![blob(id), stored_as],
+        )?,
+        Command::Checked { id, epoch } => change(
+            "UPDATE uploads SET epoch = ? WHERE id = ? AND state < 2",
+            params![number(*epoch), blob(id)],
+        )?,
+        Command::Start { boot, epoch } => change(
+            "INSERT OR REPLACE INTO mark VALUES (1, ?, ?)",
+            params![boot, number(*epoch)],
+        )?,
+        Command::Stop => change("UPDATE mark SET boot = NULL", params![])?,
+        Command::Lost { id, from } => change(
+            "DELETE FROM uploads WHERE id = ? AND state = 2 AND stored_as = ?",
+            params![blob(id), from],
+        )?,
+        Command::Remove { id } => change("DELETE FROM uploads WHERE id = ?", params![blob(id)])?,
         Command::Delivered { number: of } => {
-            sqlx::query("DELETE FROM outbox WHERE number = ?")
-                .bind(number(*of))
-                .execute(db)
-                .await?
+            change("DELETE FROM outbox WHERE number = ?", params![number(*of)])?
         }
-        Command::Postpone { number: of, due } => {
-            sqlx::query("UPDATE outbox SET due = ?, tries = tries + 1 WHERE number = ?")
-                .bind(number(*due))
-                .bind(number(*of))
-                .execute(db)
-                .await?
-        }
-        Command::AddToken { token, now } => token::add(db, token, *now).await?,
+        Command::Postpone { number: of, due } => change(
+            "UPDATE outbox SET due = ?, tries = tries + 1 WHERE number = ?",
+            params![number(*due), number(*of)],
+        )?,
+        Command::AddToken { token, now } => token::add(db, token, *now)?,
         Command::RemoveTokens { upload, hash } => {
-            let removed =
-                sqlx::query("DELETE FROM tokens WHERE upload = ?1 AND (?2 IS NULL OR hash = ?2)")
-                    .bind(blob(upload))
-                    .bind(hash.as_ref().map(<[u8; 32]>::as_slice))
-                    .execute(db)
-                    .await?;
-            return Ok(Outcome::Removed(removed.rows_affected()));
+            let removed = change(
+                "DELETE FROM tokens WHERE upload = ?1 AND (?2 IS NULL OR hash = ?2)",
+                params![blob(upload), hash.as_ref()],
+            )?;
+            return Ok(Outcome::Removed(removed as u64));
         }
     };
-    Ok(outcome(&result))
+    Ok(outcome(rows))
 }
 
-async fn reserve(
-    db: &mut SqliteConnection,
+fn reserve(
+    db: &Connection,
     id: &UploadId,
     received: u64,
     room: &Room,
-) -> Result<Outcome, sqlx::Error> {
-    let sql = format!("SELECT {COLUMNS} FROM uploads WHERE id = ? AND state = 0");
-    let row = sqlx::query(&sql)
-        .bind(blob(id))
-        .fetch_optional(&mut *db)
-        .await?;
-    let Some(row) = row else {
+) -> Result<Outcome, rusqlite::Error> {
+    let found = query::rows(db, "id = ? AND state = 0", [blob(id)])?.pop();
+    let Some(row) = found else {
         return Ok(Outcome::NotDone);
     };
-    let row = query::row(&row)?;
-    let own = query::usage(&mut *db, Some(&room.owner), room.since).await?;
-    let all = query::usage(&mut *db, None, room.since).await?;
+    let own = query::usage(db, Some(&room.owner), room.since)?;
+    let all = query::usage(db, None, room.since)?;
     match room.left(own, all).reserve(&row, received, room.since) {
         Ok(received) => {
-            let done = sqlx::query("UPDATE uploads SET received = ? WHERE id = ?")
-                .bind(number(received))
-                .bind(blob(id))
-                .execute(db)
-                .await?;
-            Ok(outcome(&done))
+            let sql = "UPDATE uploads SET received = ? WHERE id = ?";
+            let params = params![number(received), blob(id)];
+            db.prepare_cached(sql)?.execute(params).map(outcome)
         }
         Err(reason) => Ok(Outcome::NoRoom(reason)),
     }
 }
 
-async fn create(
-    db: &mut SqliteConnection,
+fn create(
+    db: &Connection,
     creation: &Creation,
     room: &Room,
     left: &mut Option<Left>,
-) -> Result<Found, sqlx::Error> {
+) -> Result<Found, rusqlite::Error> {
     let row = &creation.row;
     if creation.finds_earlier
-        && let Some(earlier) = earlier(db, row).await?
+        && let Some(earlier) = earlier(db, row)?
     {
         return Ok(Found::Earlier(earlier));
     }
     if creation.asks {
         // `state > 0`, too, is what lets the index of places be used: else all files are looked through.
-        let sql = format!(
-            "SELECT {COLUMNS} FROM uploads WHERE owner = ? AND path_key = ? AND state > 0 AND state = 2"
-        );
-        let taken = sqlx::query(&sql)
-            .bind(row.owner.as_str())
-            .bind(&row.path_key)
-            .fetch_optional(&mut *db)
-            .await?;
-        if let Some(taken) = taken {
-            return Ok(Found::Conflict(query::row(&taken)?));
+        let which = "owner = ? AND path_key = ? AND state > 0 AND state = 2";
+        let taken = query::rows(db, which, params![row.owner.as_str(), row.path_key])?;
+        if let Some(taken) = taken.into_iter().next() {
+            return Ok(Found::Conflict(taken));
         }
     }
     let left = match left {
         Some(left) => left,
         // Only now: a list of files that are all there costs no sums.
         None => {
-            let own = query::usage(&mut *db, Some(&room.owner), room.since).await?;
-            let all = query::usage(&mut *db, None, room.since).await?;
+            let own = query::usage(db, Some(&room.owner), room.since)?;
+            let all = query::usage(db, None, room.since)?;
             left.insert(room.left(own, all))
         }
     };
     if let Err(reason) = left.take(row) {
         return Ok(Found::NoRoom(reason));
     }
-    insert(db, row).await?;
+    insert(db, row)?;
     Ok(Found::Added)
 }
 
 /// The earlier upload or file of the same identity: in the same folder, or, for one picked alone,
 /// in any if there is only one.
-pub(super) async fn earlier(
-    db: &mut SqliteConnection,
-    row: &Row,
-) -> Result<Option<Row>, sqlx::Error> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM uploads WHERE owner = ? AND name = ? AND size IS ? AND last_modified IS ? \
-         AND kind = ? AND state < 3 AND (folder = ? OR ?) ORDER BY state != 2, created, id LIMIT 2"
-    );
+pub(super) fn earlier(db: &Connection, row: &Row) -> Result<Option<Row>, rusqlite::Error> {
+    let which = "owner = ? AND name = ? AND size IS ? AND last_modified IS ? \
+         AND kind = ? AND state < 3 AND (folder = ? OR ?) ORDER BY state != 2, created, id LIMIT 2";
     for alone in [false, true] {
-        let found = sqlx::query(&sql)
-            .bind(row.owner.as_str())
-            .bind(&row.name)
-            .bind(row.size.map(number))
-            .bind(row.last_modified)
-            .bind(query::kind_number(row.kind))
-            .bind(&row.folder)
-            .bind(alone)
-            .fetch_all(&mut *db)
-            .await?;
-        match found.as_slice() {
-            [first] => return query::row(first).map(Some),
-            [first, _] if !alone => return query::row(first).map(Some),
-            _ => {}
+        let params = params![
+            row.owner.as_str(),
+            row.name,
+            row.size.map(number),
+            row.last_modified,
+            query::kind_number(row.kind),
+            row.folder,
+            alone,
+        ];
+        let mut found = query::rows(db, which, params)?;
+        found.truncate(if alone && found.len() > 1 { 0 } else { 1 });
+        if let Some(found) = found.pop() {
+            return Ok(Some(found));
         }
         if !row.is_picked_alone() {
             break;
@@ -324,29 +236,27 @@ pub(super) async fn earlier(
     Ok(None)
 }
 
-async fn insert(db: &mut SqliteConnection, row: &Row) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO uploads VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(blob(&row.id))
-    .bind(row.owner.as_str())
-    .bind(&row.name)
-    .bind(&row.folder)
-    .bind(query::kind_number(row.kind))
-    .bind(row.size.map(number))
-    .bind(row.last_modified)
-    .bind(&row.media_type)
-    .bind(number(row.chunk_size))
-    .bind(row.state as i64)
-    .bind(number(row.created))
-    .bind(number(row.expires))
-    .bind(number(row.received))
-    .bind(number(row.finished))
-    .bind(row.hash.as_ref().map(|hash| hash.as_bytes().as_slice()))
-    .bind(&row.stored_as)
-    .bind(&row.path_key)
-    .bind(number(row.epoch))
-    .execute(db)
-    .await?;
+fn insert(db: &Connection, row: &Row) -> Result<(), rusqlite::Error> {
+    let sql = "INSERT INTO uploads VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    db.prepare_cached(sql)?.execute(params![
+        blob(&row.id),
+        row.owner.as_str(),
+        row.name,
+        row.folder,
+        query::kind_number(row.kind),
+        row.size.map(number),
+        row.last_modified,
+        row.media_type,
+        number(row.chunk_size),
+        row.state as i64,
+        number(row.created),
+        number(row.expires),
+        number(row.received),
+        number(row.finished),
+        row.hash.as_ref().map(Checksum::as_bytes),
+        row.stored_as,
+        row.path_key,
+        number(row.epoch),
+    ])?;
     Ok(())
 }

@@ -3,36 +3,29 @@
 use std::path::Path;
 
 use hoist_protocol::UploadId;
-use sqlx::{
-    SqlitePool,
-    sqlite::{SqliteConnectOptions, SqlitePoolOptions},
-};
+use rusqlite::{Connection, OpenFlags};
 
-use super::{
-    super::Row,
-    failed,
-    query::{self, COLUMNS},
-};
-use crate::{Owner, StoreError};
+use super::{super::Row, failed, query, readers::Readers, tuned};
+use crate::{Owner, StoreError, store::joined};
 
 #[derive(Debug)]
-pub(crate) struct CatalogLook(SqlitePool);
+pub(crate) struct CatalogLook(Readers);
 
 impl CatalogLook {
     /// Opens the catalog at `file`, which must be there.
     pub(crate) async fn open(file: &Path) -> Result<Self, StoreError> {
-        // Not opened for reading only: without a server the log's index is not there, and SQLite has
-        // to make it (sqlite.org/wal.html#read_only_databases).
-        let options = SqliteConnectOptions::new()
-            .filename(file)
-            .create_if_missing(false)
-            .pragma("query_only", "on");
-        let pool = SqlitePoolOptions::new()
-            .max_connections(1)
-            .connect_with(options)
-            .await
-            .map_err(failed("opening the catalog"))?;
-        Ok(Self(pool))
+        let file = file.to_owned();
+        let open = move || {
+            // Not opened for reading only: without a server the log's index is not there, and SQLite has
+            // to make it (sqlite.org/wal.html#read_only_databases).
+            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let db = tuned(Connection::open_with_flags(file, flags)?)?;
+            db.pragma_update(None, "query_only", "on")?;
+            Ok(db)
+        };
+        let db = joined(tokio::task::spawn_blocking(open).await)?;
+        let db = db.map_err(failed("opening the catalog"))?;
+        Ok(Self(Readers::of(vec![db])))
     }
 
     /// At most `limit` finished files behind this id, hidden ones left out.
@@ -41,18 +34,13 @@ impl CatalogLook {
         after: UploadId,
         limit: u32,
     ) -> Result<Vec<Row>, StoreError> {
-        let sql =
-            format!("SELECT {COLUMNS} FROM uploads WHERE id > ? AND state = 2 ORDER BY id LIMIT ?");
-        let found = sqlx::query(&sql)
-            .bind(after.as_bytes().as_slice())
-            .bind(limit)
-            .fetch_all(&self.0)
-            .await;
-        query::rows(&found.map_err(failed("listing files"))?)
+        let question = move |db: &Connection| query::finished_after(db, after, limit);
+        self.0.ask("listing files", question).await
     }
 
     pub(crate) async fn get(&self, ids: Vec<UploadId>) -> Result<Vec<Row>, StoreError> {
-        query::get(&self.0, ids).await
+        let question = move |db: &Connection| query::get(db, &ids);
+        self.0.ask("reading uploads", question).await
     }
 
     /// Which of these places a row of this owner has.
@@ -61,7 +49,9 @@ impl CatalogLook {
         owner: Owner,
         keys: Vec<String>,
     ) -> Result<Vec<String>, StoreError> {
-        query::taken(&self.0, owner, UploadId::from_bytes([0; 16]), keys).await
+        let nobody = UploadId::from_bytes([0; 16]);
+        let question = move |db: &Connection| query::taken(db, &owner, nobody, &keys);
+        self.0.ask("looking for a name", question).await
     }
 
     pub(crate) async fn expired(
@@ -70,6 +60,7 @@ impl CatalogLook {
         skip: u32,
         limit: u32,
     ) -> Result<Vec<Row>, StoreError> {
-        query::expired(&self.0, now, skip, limit).await
+        let question = move |db: &Connection| query::expired(db, now, skip, limit);
+        self.0.ask("looking for what has expired", question).await
     }
 }

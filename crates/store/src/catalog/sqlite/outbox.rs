@@ -1,80 +1,67 @@
 //! Events that wait for their subscribers, in SQL.
 
 use hoist_protocol::UploadId;
-use sqlx::{Row as _, SqliteConnection, SqlitePool, sqlite::SqliteRow};
+use rusqlite::{Connection, params};
 
 use super::{
-    failed,
-    query::{self, COLUMNS, number, unsigned},
+    damaged,
+    query::{self, number, unsigned},
 };
-use crate::{Event, EventKind, Owner, StoreError};
+use crate::{Event, EventKind, Owner};
 
 /// Writes down an event for each subscriber, in the transaction of the change itself.
-pub(super) async fn add(
-    db: &mut SqliteConnection,
+pub(super) fn add(
+    db: &Connection,
     subscribers: &[String],
     (id, kind, at): (UploadId, EventKind, u64),
-) -> Result<(), sqlx::Error> {
+) -> Result<(), rusqlite::Error> {
     if subscribers.is_empty() {
         return Ok(());
     }
-    let sql = format!("SELECT {COLUMNS} FROM uploads WHERE id = ?");
-    let row = sqlx::query(&sql)
-        .bind(id.as_bytes().as_slice())
-        .fetch_one(&mut *db)
-        .await?;
-    let row = query::row(&row)?;
+    let found = query::get(db, &[id])?.pop();
+    let row = found.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
     let receipt = serde_json::to_string(&row.receipt())
-        .map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+    let sql = "INSERT INTO outbox (subscriber, upload, kind, at, owner, receipt, due, tries) \
+         VALUES (?, ?, ?, ?, ?, ?, 0, 0)";
     for subscriber in subscribers {
-        sqlx::query(
-            "INSERT INTO outbox (subscriber, upload, kind, at, owner, receipt, due, tries) \
-             VALUES (?, ?, ?, ?, ?, ?, 0, 0)",
-        )
-        .bind(subscriber)
-        .bind(id.as_bytes().as_slice())
-        .bind(kind.as_str())
-        .bind(number(at))
-        .bind(row.owner.as_str())
-        .bind(&receipt)
-        .execute(&mut *db)
-        .await?;
+        db.prepare_cached(sql)?.execute(params![
+            subscriber,
+            id.as_bytes(),
+            kind.as_str(),
+            number(at),
+            row.owner.as_str(),
+            receipt,
+        ])?;
     }
     Ok(())
 }
 
-pub(super) async fn heads(
-    pool: &SqlitePool,
-    subscriber: String,
+pub(super) fn heads(
+    db: &Connection,
+    subscriber: &str,
     limit: u32,
-) -> Result<Vec<Event>, StoreError> {
-    let found = sqlx::query(
-        "SELECT number, kind, at, owner, receipt, due, tries FROM outbox AS one WHERE subscriber = ?1 AND NOT EXISTS \
+) -> Result<Vec<Event>, rusqlite::Error> {
+    let sql = "SELECT number, kind, at, owner, receipt, due, tries FROM outbox AS one WHERE subscriber = ?1 AND NOT EXISTS \
          (SELECT 1 FROM outbox WHERE subscriber = ?1 AND upload = one.upload AND number < one.number) \
-         ORDER BY due, number LIMIT ?2",
-    )
-    .bind(subscriber)
-    .bind(limit)
-    .fetch_all(pool)
-    .await;
-    found
-        .and_then(|found| found.iter().map(event).collect())
-        .map_err(failed("reading the outbox"))
+         ORDER BY due, number LIMIT ?2";
+    db.prepare_cached(sql)?
+        .query_map(params![subscriber, limit], event)?
+        .collect()
 }
 
-fn event(row: &SqliteRow) -> Result<Event, sqlx::Error> {
-    let bad = |what: &str| sqlx::Error::Decode(format!("the column {what} is damaged").into());
-    let kind = EventKind::parse(row.try_get(1)?).ok_or_else(|| bad("kind"))?;
-    let owner = Owner::new(row.try_get(3)?).ok_or_else(|| bad("owner"))?;
-    let receipt = serde_json::from_str(row.try_get(4)?).map_err(|_| bad("receipt"))?;
+fn event(row: &rusqlite::Row<'_>) -> Result<Event, rusqlite::Error> {
+    let kind = EventKind::parse(row.get_ref(1)?.as_str()?).ok_or_else(|| damaged(1, "kind"))?;
+    let owner = Owner::new(row.get_ref(3)?.as_str()?).ok_or_else(|| damaged(3, "owner"))?;
+    let receipt = serde_json::from_str(row.get_ref(4)?.as_str()?);
     let mut event = Event::new(
-        unsigned(row.try_get(0)?),
+        unsigned(row.get(0)?),
         kind,
-        unsigned(row.try_get(2)?),
+        unsigned(row.get(2)?),
         owner,
-        receipt,
+        receipt.map_err(|_| damaged(4, "receipt"))?,
     );
-    event.due = unsigned(row.try_get(5)?);
-    event.tries = row.try_get(6)?;
+    event.due = unsigned(row.get(5)?);
+    event.tries = row.get(6)?;
     Ok(event)
 }

@@ -1,13 +1,15 @@
 //! The questions, in SQL.
 
 use hoist_protocol::{Checksum, Kind, ListCounts, UploadId};
-use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteExecutor, SqlitePool, sqlite::SqliteRow};
+use rusqlite::{Connection, OptionalExtension as _, Params, params, params_from_iter};
 
 use super::{
     super::{After, Mark, Row, RowState, Usage},
-    failed,
+    damaged,
 };
-use crate::{Owner, StoreError};
+use crate::Owner;
+
+type Asked<T> = Result<T, rusqlite::Error>;
 
 pub(super) const COLUMNS: &str = "id, owner, name, folder, kind, size, last_modified, media_type, chunk_size, state, \
      created, expires, received, finished, hash, stored_as, path_key, epoch";
@@ -32,72 +34,72 @@ pub(super) const fn kind_number(kind: Kind) -> i64 {
     }
 }
 
-pub(super) fn row(row: &SqliteRow) -> Result<Row, sqlx::Error> {
-    let bad = |what: &str| sqlx::Error::Decode(format!("the column {what} is damaged").into());
-    let id: &[u8] = row.try_get(0)?;
-    let hash: Option<&[u8]> = row.try_get(14)?;
+pub(super) fn id(row: &rusqlite::Row<'_>, column: usize) -> Asked<UploadId> {
+    let bytes = row.get_ref(column)?.as_blob()?;
+    let bytes = bytes.try_into().map_err(|_| damaged(column, "id"))?;
+    Ok(UploadId::from_bytes(bytes))
+}
+
+pub(super) fn row(row: &rusqlite::Row<'_>) -> Asked<Row> {
+    let hash = row.get_ref(14)?.as_blob_or_null()?;
     Ok(Row {
-        id: UploadId::from_bytes(id.try_into().map_err(|_| bad("id"))?),
-        owner: Owner::new(row.try_get(1)?).ok_or_else(|| bad("owner"))?,
-        name: row.try_get(2)?,
-        folder: row.try_get(3)?,
-        kind: if row.try_get::<i64, _>(4)? == 1 {
+        id: id(row, 0)?,
+        owner: Owner::new(row.get_ref(1)?.as_str()?).ok_or_else(|| damaged(1, "owner"))?,
+        name: row.get(2)?,
+        folder: row.get(3)?,
+        kind: if row.get::<_, i64>(4)? == 1 {
             Kind::Directory
         } else {
             Kind::File
         },
-        size: row.try_get::<Option<i64>, _>(5)?.map(unsigned),
-        last_modified: row.try_get(6)?,
-        media_type: row.try_get(7)?,
-        chunk_size: unsigned(row.try_get(8)?),
-        state: RowState::from_number(row.try_get(9)?),
-        created: unsigned(row.try_get(10)?),
-        expires: unsigned(row.try_get(11)?),
-        received: unsigned(row.try_get(12)?),
-        finished: unsigned(row.try_get(13)?),
+        size: row.get::<_, Option<i64>>(5)?.map(unsigned),
+        last_modified: row.get(6)?,
+        media_type: row.get(7)?,
+        chunk_size: unsigned(row.get(8)?),
+        state: RowState::from_number(row.get(9)?),
+        created: unsigned(row.get(10)?),
+        expires: unsigned(row.get(11)?),
+        received: unsigned(row.get(12)?),
+        finished: unsigned(row.get(13)?),
         hash: hash
             .map(|hash| hash.try_into().map(Checksum::from_bytes))
             .transpose()
-            .map_err(|_| bad("hash"))?,
-        stored_as: row.try_get(15)?,
-        path_key: row.try_get(16)?,
-        epoch: unsigned(row.try_get(17)?),
+            .map_err(|_| damaged(14, "hash"))?,
+        stored_as: row.get(15)?,
+        path_key: row.get(16)?,
+        epoch: unsigned(row.get(17)?),
     })
 }
 
-pub(super) fn rows(found: &[SqliteRow]) -> Result<Vec<Row>, StoreError> {
-    found
-        .iter()
-        .map(row)
-        .collect::<Result<_, _>>()
-        .map_err(failed("reading rows"))
+/// The rows that come after `SELECT … FROM uploads WHERE`.
+pub(super) fn rows(db: &Connection, which: &str, params: impl Params) -> Asked<Vec<Row>> {
+    let sql = format!("SELECT {COLUMNS} FROM uploads WHERE {which}");
+    db.prepare_cached(&sql)?.query_map(params, row)?.collect()
 }
 
-pub(super) async fn get(pool: &SqlitePool, ids: Vec<UploadId>) -> Result<Vec<Row>, StoreError> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut sql =
-        QueryBuilder::<Sqlite>::new(format!("SELECT {COLUMNS} FROM uploads WHERE id IN ("));
-    let mut list = sql.separated(", ");
-    for id in &ids {
-        list.push_bind(id.as_bytes().to_vec());
-    }
-    sql.push(")");
-    rows(
-        &sql.build()
-            .fetch_all(pool)
-            .await
-            .map_err(failed("reading uploads"))?,
-    )
+/// As many question marks.
+fn places(count: usize) -> String {
+    vec!["?"; count].join(",")
 }
 
-pub(super) async fn list(
-    pool: &SqlitePool,
-    owner: Owner,
+pub(super) fn get(db: &Connection, ids: &[UploadId]) -> Asked<Vec<Row>> {
+    if let [id] = ids {
+        return rows(db, "id = ?", [id.as_bytes()]);
+    }
+    let which = format!("id IN ({})", places(ids.len()));
+    let sql = format!("SELECT {COLUMNS} FROM uploads WHERE {which}");
+    // Not kept compiled: there is one of each length.
+    db.prepare(&sql)?
+        .query_map(params_from_iter(ids.iter().map(UploadId::as_bytes)), row)?
+        .collect()
+}
+
+pub(super) fn list(
+    db: &Connection,
+    owner: &Owner,
     after: Option<After>,
     limit: u32,
-) -> Result<Vec<Row>, StoreError> {
+) -> Asked<Vec<Row>> {
     let mut found = Vec::new();
     for (finished, part, time) in [
         (false, "state < 2", "created"),
@@ -112,55 +114,34 @@ pub(super) async fn list(
         let (before, id) = from.map_or((i64::MAX, vec![]), |from| {
             (number(from.time), from.id.as_bytes().to_vec())
         });
-        let sql = format!(
-            "SELECT {COLUMNS} FROM uploads WHERE owner = ? AND {part} AND {time} <= ? AND ({time} < ? OR id > ?) \
-             ORDER BY {time} DESC, id LIMIT ?"
+        let which = format!(
+            "owner = ?1 AND {part} AND {time} <= ?2 AND ({time} < ?2 OR id > ?3) ORDER BY {time} DESC, id LIMIT ?4"
         );
-        let page = sqlx::query(&sql)
-            .bind(owner.as_str())
-            .bind(before)
-            .bind(before)
-            .bind(id)
-            .bind(left)
-            .fetch_all(pool)
-            .await
-            .map_err(failed("listing uploads"))?;
-        found.extend(rows(&page)?);
+        let page = rows(db, &which, params![owner.as_str(), before, id, left])?;
+        found.extend(page);
     }
     Ok(found)
 }
 
-pub(super) async fn counts(pool: &SqlitePool, owner: Owner) -> Result<ListCounts, StoreError> {
-    let found =
-        sqlx::query("SELECT unfinished, finished, finished_bytes FROM totals WHERE owner = ?")
-            .bind(owner.as_str())
-            .fetch_optional(pool)
-            .await
-            .map_err(failed("counting uploads"))?;
-    let Some(found) = found else {
-        return Ok(ListCounts::default());
-    };
-    let get = |column: usize| {
-        found
-            .try_get::<i64, _>(column)
-            .map(unsigned)
-            .map_err(failed("counting uploads"))
-    };
-    Ok(ListCounts {
-        unfinished: get(0)?,
-        finished: get(1)?,
-        finished_bytes: get(2)?,
-    })
+pub(super) fn finished_after(db: &Connection, after: UploadId, limit: u32) -> Asked<Vec<Row>> {
+    let which = "id > ? AND state = 2 ORDER BY id LIMIT ?";
+    rows(db, which, params![after.as_bytes(), limit])
 }
 
-pub(super) async fn usage(
-    db: impl SqliteExecutor<'_>,
-    owner: Option<&Owner>,
-    since: u64,
-) -> Result<Usage, sqlx::Error> {
-    let owner = owner.map(Owner::as_str);
-    let found = sqlx::query(
-        "SELECT (SELECT ifnull(sum(finished_bytes + hidden_bytes), 0) FROM totals WHERE ?1 IS NULL OR owner = ?1), \
+pub(super) fn counts(db: &Connection, owner: &Owner) -> Asked<ListCounts> {
+    let sql = "SELECT unfinished, finished, finished_bytes FROM totals WHERE owner = ?";
+    let found = db.prepare_cached(sql)?.query_row([owner.as_str()], |row| {
+        Ok(ListCounts {
+            unfinished: unsigned(row.get(0)?),
+            finished: unsigned(row.get(1)?),
+            finished_bytes: unsigned(row.get(2)?),
+        })
+    });
+    Ok(found.optional()?.unwrap_or_default())
+}
+
+pub(super) fn usage(db: &Connection, owner: Option<&Owner>, since: u64) -> Asked<Usage> {
+    let sql = "SELECT (SELECT ifnull(sum(finished_bytes + hidden_bytes), 0) FROM totals WHERE ?1 IS NULL OR owner = ?1), \
                 (SELECT ifnull(sum(ifnull(size, received)), 0) FROM uploads WHERE state < 2 AND (?1 IS NULL OR owner = ?1) \
                     AND (received > 0 OR created > ?2)), \
                 (SELECT ifnull(sum(max(size - received, 0)), 0) FROM uploads WHERE state < 2 \
@@ -168,104 +149,59 @@ pub(super) async fn usage(
                 (SELECT ifnull(sum(unfinished), 0) FROM totals WHERE ?1 IS NULL OR owner = ?1), \
                 (SELECT ifnull(sum(finished), 0) FROM totals WHERE ?1 IS NULL OR owner = ?1), \
                 (SELECT ifnull(sum(max(size - received, 0)), 0) FROM uploads WHERE state < 2 \
-                    AND (?1 IS NULL OR owner = ?1) AND received > 0)",
-    )
-    .bind(owner)
-    .bind(number(since))
-    .fetch_one(db)
-    .await?;
-    let get = |column: usize| found.try_get::<i64, _>(column).map(unsigned);
-    Ok(Usage {
-        finished_bytes: get(0)?,
-        unfinished_bytes: get(1)?,
-        missing_bytes: get(2)?,
-        unfinished: get(3)?,
-        finished: get(4)?,
-        missing_of_begun: get(5)?,
+                    AND (?1 IS NULL OR owner = ?1) AND received > 0)";
+    let params = params![owner.map(Owner::as_str), number(since)];
+    db.prepare_cached(sql)?.query_row(params, |row| {
+        Ok(Usage {
+            finished_bytes: unsigned(row.get(0)?),
+            unfinished_bytes: unsigned(row.get(1)?),
+            missing_bytes: unsigned(row.get(2)?),
+            unfinished: unsigned(row.get(3)?),
+            finished: unsigned(row.get(4)?),
+            missing_of_begun: unsigned(row.get(5)?),
+        })
     })
 }
 
-pub(super) async fn expired(
-    pool: &SqlitePool,
-    now: u64,
-    skip: u32,
-    limit: u32,
-) -> Result<Vec<Row>, StoreError> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM uploads WHERE state IN (0, 3) AND expires <= ? ORDER BY expires, id LIMIT ? OFFSET ?"
-    );
-    let found = sqlx::query(&sql)
-        .bind(number(now))
-        .bind(limit)
-        .bind(skip)
-        .fetch_all(pool)
-        .await;
-    rows(&found.map_err(failed("looking for what has expired"))?)
+pub(super) fn expired(db: &Connection, now: u64, skip: u32, limit: u32) -> Asked<Vec<Row>> {
+    let which = "state IN (0, 3) AND expires <= ? ORDER BY expires, id LIMIT ? OFFSET ?";
+    rows(db, which, params![number(now), limit, skip])
 }
 
-pub(super) async fn taken(
-    pool: &SqlitePool,
-    owner: Owner,
+pub(super) fn taken(
+    db: &Connection,
+    owner: &Owner,
     but: UploadId,
-    keys: Vec<String>,
-) -> Result<Vec<String>, StoreError> {
-    let mut sql =
-        QueryBuilder::<Sqlite>::new("SELECT path_key FROM uploads WHERE state > 0 AND owner = ");
-    sql.push_bind(owner.as_str().to_owned());
-    sql.push(" AND id != ").push_bind(but.as_bytes().to_vec());
-    sql.push(" AND path_key IN (");
-    let mut list = sql.separated(", ");
-    for key in keys {
-        list.push_bind(key);
-    }
-    sql.push(")");
-    let found = sql.build().fetch_all(pool).await;
-    found
-        .and_then(|found| found.iter().map(|row| row.try_get(0)).collect())
-        .map_err(failed("looking for a free name"))
+    keys: &[String],
+) -> Asked<Vec<String>> {
+    let sql = format!(
+        "SELECT path_key FROM uploads WHERE state > 0 AND owner = ? AND id != ? AND path_key IN ({})",
+        places(keys.len())
+    );
+    let fixed: [&dyn rusqlite::ToSql; 2] = [&owner.as_str(), but.as_bytes()];
+    let keys = keys.iter().map(|key| key as &dyn rusqlite::ToSql);
+    let params = params_from_iter(fixed.into_iter().chain(keys));
+    db.prepare(&sql)?
+        .query_map(params, |row| row.get(0))?
+        .collect()
 }
 
-pub(super) async fn publishing(pool: &SqlitePool) -> Result<Vec<Row>, StoreError> {
-    let sql = format!("SELECT {COLUMNS} FROM uploads WHERE state = 1");
-    rows(
-        &sqlx::query(&sql)
-            .fetch_all(pool)
-            .await
-            .map_err(failed("looking for what was being published"))?,
-    )
+pub(super) fn publishing(db: &Connection) -> Asked<Vec<Row>> {
+    rows(db, "state = 1", [])
 }
 
-pub(super) async fn old_names(pool: &SqlitePool) -> Result<Vec<(UploadId, String)>, StoreError> {
-    let doing = "reading old names";
-    let found = sqlx::query("SELECT id, stored_as FROM old_names")
-        .fetch_all(pool)
-        .await
-        .map_err(failed(doing))?;
-    let one = |row: &SqliteRow| {
-        let id: &[u8] = row.try_get(0)?;
-        let id = id
-            .try_into()
-            .map_err(|_| sqlx::Error::Decode("the column id is damaged".into()))?;
-        Ok((UploadId::from_bytes(id), row.try_get(1)?))
-    };
-    found
-        .iter()
-        .map(one)
-        .collect::<Result<_, _>>()
-        .map_err(failed(doing))
+pub(super) fn old_names(db: &Connection) -> Asked<Vec<(UploadId, String)>> {
+    db.prepare("SELECT id, stored_as FROM old_names")?
+        .query_map([], |row| Ok((id(row, 0)?, row.get(1)?)))?
+        .collect()
 }
 
-pub(super) async fn mark(pool: &SqlitePool) -> Result<Mark, StoreError> {
-    let doing = "reading how the last process ended";
-    let found = sqlx::query("SELECT boot, epoch FROM mark")
-        .fetch_optional(pool)
-        .await
-        .map_err(failed(doing))?;
-    let Some(found) = found else {
-        return Ok(Mark::default());
-    };
-    Ok(Mark {
-        boot: found.try_get(0).map_err(failed(doing))?,
-        epoch: unsigned(found.try_get(1).map_err(failed(doing))?),
-    })
+pub(super) fn mark(db: &Connection) -> Asked<Mark> {
+    let found = db.query_row("SELECT boot, epoch FROM mark", [], |row| {
+        Ok(Mark {
+            boot: row.get(0)?,
+            epoch: unsigned(row.get(1)?),
+        })
+    });
+    Ok(found.optional()?.unwrap_or_default())
 }

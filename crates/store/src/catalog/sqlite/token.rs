@@ -1,67 +1,47 @@
 //! Tokens, in SQL.
 
-use hoist_protocol::UploadId;
-use sqlx::{
-    Row as _, SqliteConnection, SqlitePool,
-    sqlite::{SqliteQueryResult, SqliteRow},
-};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{
     super::{Row, TokenRow, token},
-    failed,
-    query::{self, number, unsigned},
+    query::{self, id, number, unsigned},
 };
-use crate::StoreError;
 
-pub(super) async fn add(
-    db: &mut SqliteConnection,
-    token: &TokenRow,
-    now: u64,
-) -> Result<SqliteQueryResult, sqlx::Error> {
-    sqlx::query("DELETE FROM tokens WHERE expires <= ?")
-        .bind(number(now))
-        .execute(&mut *db)
-        .await?;
-    sqlx::query(
-        "INSERT INTO tokens SELECT ?1, id, ?3, ?4, ?5 FROM uploads WHERE id = ?2 \
-         AND (SELECT count(*) FROM tokens WHERE upload = ?2) < ?6",
-    )
-    .bind(token.hash.as_slice())
-    .bind(token.upload.as_bytes().as_slice())
-    .bind(token.rights)
-    .bind(token.bytes.map(number))
-    .bind(number(token.expires))
-    .bind(number(token::MOST as u64))
-    .execute(db)
-    .await
+/// How many rows were added: one, or none.
+pub(super) fn add(db: &Connection, token: &TokenRow, now: u64) -> Result<usize, rusqlite::Error> {
+    db.prepare_cached("DELETE FROM tokens WHERE expires <= ?")?
+        .execute([number(now)])?;
+    let sql = "INSERT INTO tokens SELECT ?1, id, ?3, ?4, ?5 FROM uploads WHERE id = ?2 \
+         AND (SELECT count(*) FROM tokens WHERE upload = ?2) < ?6";
+    db.prepare_cached(sql)?.execute(params![
+        token.hash,
+        token.upload.as_bytes(),
+        token.rights,
+        token.bytes.map(number),
+        number(token.expires),
+        number(token::MOST as u64),
+    ])
 }
 
-pub(super) async fn find(
-    pool: &SqlitePool,
+pub(super) fn find(
+    db: &Connection,
     hash: [u8; 32],
-) -> Result<Option<(TokenRow, Row)>, StoreError> {
-    let doing = "looking for a token";
-    let found = sqlx::query("SELECT upload, rights, bytes, expires FROM tokens WHERE hash = ?")
-        .bind(hash.as_slice())
-        .fetch_optional(pool)
-        .await
-        .and_then(|found| found.map(|found| one(&found, hash)).transpose())
-        .map_err(failed(doing))?;
+) -> Result<Option<(TokenRow, Row)>, rusqlite::Error> {
+    let sql = "SELECT upload, rights, bytes, expires FROM tokens WHERE hash = ?";
+    let one = |found: &rusqlite::Row<'_>| {
+        Ok(TokenRow {
+            hash,
+            upload: id(found, 0)?,
+            rights: found.get(1)?,
+            bytes: found.get::<_, Option<i64>>(2)?.map(unsigned),
+            expires: unsigned(found.get(3)?),
+        })
+    };
+    let found = db
+        .prepare_cached(sql)?
+        .query_row([hash.as_slice()], one)
+        .optional()?;
     let Some(token) = found else { return Ok(None) };
-    let row = query::get(pool, vec![token.upload]).await?.pop();
+    let row = query::get(db, &[token.upload])?.pop();
     Ok(row.map(|row| (token, row)))
-}
-
-fn one(found: &SqliteRow, hash: [u8; 32]) -> Result<TokenRow, sqlx::Error> {
-    let id: &[u8] = found.try_get(0)?;
-    let id = id
-        .try_into()
-        .map_err(|_| sqlx::Error::Decode("the column upload is damaged".into()))?;
-    Ok(TokenRow {
-        hash,
-        upload: UploadId::from_bytes(id),
-        rights: found.try_get(1)?,
-        bytes: found.try_get::<Option<i64>, _>(2)?.map(unsigned),
-        expires: unsigned(found.try_get(3)?),
-    })
 }

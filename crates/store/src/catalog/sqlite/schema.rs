@@ -1,0 +1,120 @@
+//! The tables, and the way to them from older ones.
+
+use rusqlite::Connection;
+
+use super::failed;
+use crate::StoreError;
+
+/// The version of the tables; a folder with a higher one is refused.
+const SCHEMA: u32 = 3;
+
+/// The tables. `path_key` is unique among files (and those about to be), whoever publishes.
+const TABLES: &str = "
+CREATE TABLE IF NOT EXISTS uploads (
+    id BLOB PRIMARY KEY NOT NULL,
+    owner TEXT NOT NULL,
+    name TEXT NOT NULL,
+    folder TEXT NOT NULL,
+    kind INTEGER NOT NULL,
+    size INTEGER,
+    last_modified INTEGER,
+    media_type TEXT,
+    chunk_size INTEGER NOT NULL,
+    state INTEGER NOT NULL,
+    created INTEGER NOT NULL,
+    expires INTEGER NOT NULL,
+    received INTEGER NOT NULL,
+    finished INTEGER NOT NULL,
+    hash BLOB,
+    stored_as TEXT NOT NULL,
+    path_key TEXT NOT NULL,
+    epoch INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX IF NOT EXISTS uploads_identity ON uploads (owner, name, size, last_modified);
+CREATE INDEX IF NOT EXISTS uploads_unfinished ON uploads (owner, created DESC, id) WHERE state < 2;
+CREATE INDEX IF NOT EXISTS uploads_finished ON uploads (owner, finished DESC, id) WHERE state = 2;
+CREATE INDEX IF NOT EXISTS uploads_publishing ON uploads (state) WHERE state = 1;
+CREATE INDEX IF NOT EXISTS uploads_expires ON uploads (expires) WHERE state IN (0, 3);
+CREATE UNIQUE INDEX IF NOT EXISTS uploads_path ON uploads (owner, path_key) WHERE state > 0;
+CREATE TABLE IF NOT EXISTS totals (
+    owner TEXT PRIMARY KEY NOT NULL,
+    unfinished INTEGER NOT NULL,
+    finished INTEGER NOT NULL,
+    finished_bytes INTEGER NOT NULL,
+    hidden_bytes INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS old_names (id BLOB NOT NULL, stored_as TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS mark (one INTEGER PRIMARY KEY CHECK (one = 1), boot TEXT, epoch INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS outbox (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    subscriber TEXT NOT NULL,
+    upload BLOB NOT NULL,
+    kind TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    owner TEXT NOT NULL,
+    receipt TEXT NOT NULL,
+    due INTEGER NOT NULL,
+    tries INTEGER NOT NULL
+);
+CREATE INDEX IF NOT EXISTS outbox_due ON outbox (subscriber, due, number);
+CREATE INDEX IF NOT EXISTS outbox_upload ON outbox (subscriber, upload, number);
+CREATE TABLE IF NOT EXISTS tokens (
+    hash BLOB PRIMARY KEY NOT NULL,
+    upload BLOB NOT NULL,
+    rights INTEGER NOT NULL,
+    bytes INTEGER,
+    expires INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS tokens_upload ON tokens (upload);
+CREATE INDEX IF NOT EXISTS tokens_expires ON tokens (expires);
+";
+
+/// What version 1 had not.
+const FROM_1: &str = "ALTER TABLE uploads ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0";
+
+/// Totals per owner, kept by triggers so that no list ever counts a million rows.
+const TRIGGERS: &str = "
+CREATE TRIGGER IF NOT EXISTS uploads_added AFTER INSERT ON uploads BEGIN
+    INSERT INTO totals VALUES (NEW.owner, 0, 0, 0, 0) ON CONFLICT DO NOTHING;
+    UPDATE totals SET unfinished = unfinished + (NEW.state < 2), finished = finished + (NEW.state = 2),
+        finished_bytes = finished_bytes + (NEW.state = 2) * ifnull(NEW.size, 0),
+        hidden_bytes = hidden_bytes + (NEW.state = 3) * ifnull(NEW.size, 0) WHERE owner = NEW.owner;
+END;
+CREATE TRIGGER IF NOT EXISTS uploads_changed AFTER UPDATE OF state, size ON uploads BEGIN
+    UPDATE totals SET unfinished = unfinished + (NEW.state < 2) - (OLD.state < 2),
+        finished = finished + (NEW.state = 2) - (OLD.state = 2),
+        finished_bytes = finished_bytes + (NEW.state = 2) * ifnull(NEW.size, 0) - (OLD.state = 2) * ifnull(OLD.size, 0),
+        hidden_bytes = hidden_bytes + (NEW.state = 3) * ifnull(NEW.size, 0) - (OLD.state = 3) * ifnull(OLD.size, 0)
+        WHERE owner = NEW.owner;
+END;
+CREATE TRIGGER IF NOT EXISTS uploads_removed AFTER DELETE ON uploads BEGIN
+    UPDATE totals SET unfinished = unfinished - (OLD.state < 2), finished = finished - (OLD.state = 2),
+        finished_bytes = finished_bytes - (OLD.state = 2) * ifnull(OLD.size, 0),
+        hidden_bytes = hidden_bytes - (OLD.state = 3) * ifnull(OLD.size, 0) WHERE owner = OLD.owner;
+END;
+CREATE TRIGGER IF NOT EXISTS uploads_tokens AFTER DELETE ON uploads BEGIN
+    DELETE FROM tokens WHERE upload = OLD.id;
+END;
+";
+
+/// Makes the tables that are not there yet.
+///
+/// # Errors
+///
+/// [`StoreError::NewerSchema`] if a newer program wrote them.
+pub(super) fn prepare(db: &Connection) -> Result<(), StoreError> {
+    let found: u32 = db
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .map_err(failed("reading the schema version"))?;
+    if found > SCHEMA {
+        return Err(StoreError::NewerSchema {
+            found,
+            known: SCHEMA,
+        });
+    }
+    let before = if found == 1 { FROM_1 } else { "" };
+    for sql in [before, TABLES, TRIGGERS, "PRAGMA user_version = 3"] {
+        db.execute_batch(sql).map_err(failed("making the tables"))?;
+    }
+    Ok(())
+}
