@@ -7,6 +7,7 @@
 
 use std::{
     collections::HashSet,
+    mem,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -16,9 +17,13 @@ use axum::{
     extract::{Request, State},
     response::Response,
 };
+use bytes::Bytes;
 use hoist_protocol::{ChunkResult, ErrorCode, Limits, PackChunk, PackManifest, PackResponse};
-use hoist_store::{ChunkAnswer, ChunkWriter, Party, StoreError};
-use tokio::{task::JoinSet, time::sleep};
+use hoist_store::{ChunkAnswer, ChunkWriter, Gathering, Party, StoreError};
+use tokio::{
+    task::{JoinError, JoinSet},
+    time::sleep,
+};
 use tracing::Instrument as _;
 
 use crate::{
@@ -49,6 +54,8 @@ pub(crate) async fn send_pack(
         stopping,
         reader,
         finishing: JoinSet::new(),
+        gathered: Vec::new(),
+        gathering: None,
         outcomes: Vec::new(),
     };
     let task = async move {
@@ -61,6 +68,9 @@ pub(crate) async fn send_pack(
         .map_err(ApiError::internal)??;
     Ok(answer::ok(&response))
 }
+
+/// Groups of small files that one pack has on their way while more arrive.
+const GROUPS: usize = 2;
 
 /// How long a server that stops waits for the rest of the chunk that is arriving.
 const LAST_CHUNK: Duration = Duration::from_secs(2);
@@ -78,8 +88,12 @@ struct Pack {
     party: Party,
     stopping: Option<Stopping>,
     reader: BodyReader,
-    /// Chunks that are whole here, with their place in the manifest.
-    finishing: JoinSet<(usize, Result<ChunkAnswer, StoreError>)>,
+    /// Chunks that are whole here, with their places in the manifest.
+    finishing: JoinSet<Vec<Outcome>>,
+    /// Small files that are whole here and wait for others, with their places in the manifest.
+    gathered: Vec<(usize, PackChunk, Bytes)>,
+    /// Room for those.
+    gathering: Option<Gathering>,
     /// What became of each chunk of the manifest; `None` while that is open.
     outcomes: Vec<Option<Result<ChunkAnswer, StoreError>>>,
 }
@@ -102,6 +116,7 @@ impl Pack {
             }
         };
         // Also after a cut: every whole chunk that had arrived is kept.
+        self.write_gathered(&manifest).await;
         while let Some(done) = self.finishing.join_next().await {
             self.settle(done);
         }
@@ -115,6 +130,11 @@ impl Pack {
             if self.stopping.as_ref().is_some_and(Stopping::is_stopping) {
                 return Err(restarting());
             }
+            if self.gathers(manifest, chunk).await {
+                let bytes = self.read_small(chunk).await?;
+                self.gathered.push((place, chunk.clone(), bytes));
+                continue;
+            }
             match self.read_chunk(manifest, chunk).await? {
                 Ok(writer) => self.finish(place, writer).await,
                 Err(error) => self.settle_at(place, Err(error)),
@@ -127,6 +147,58 @@ impl Pack {
                 "The request goes on after its last chunk",
             )),
         }
+    }
+
+    /// Whether a chunk is gathered with others; makes room for it if it is.
+    async fn gathers(&mut self, manifest: &PackManifest, chunk: &PackChunk) -> bool {
+        if !self.core.store.is_small(chunk) {
+            return false;
+        }
+        let fits = |gathering: &Gathering| gathering.fits(chunk.length);
+        if self.gathering.as_ref().is_some_and(|room| !fits(room)) {
+            self.write_gathered(manifest).await;
+        }
+        let new = || self.core.store.gathering();
+        fits(self.gathering.get_or_insert_with(new))
+    }
+
+    /// Reads all bytes of a small file.
+    async fn read_small(&mut self, chunk: &PackChunk) -> Result<Bytes, ApiError> {
+        let (mut left, mut bytes) = (chunk.length, Vec::new());
+        while left > 0 {
+            let part = self.reader.next(left).await?.ok_or_else(too_short)?;
+            if let Some(gathering) = &mut self.gathering {
+                gathering.hold(part.len() as u64);
+            }
+            // All of its room at once, but not for who has sent next to nothing.
+            let wanted = usize::try_from(left).unwrap_or(part.len());
+            let wanted = if bytes.is_empty() { part.len() } else { wanted };
+            bytes.reserve_exact(wanted.max(part.len()));
+            left -= part.len() as u64;
+            bytes.extend_from_slice(&part);
+        }
+        Ok(bytes.into())
+    }
+
+    /// Writes what was gathered, beside what arrives next.
+    async fn write_gathered(&mut self, manifest: &PackManifest) {
+        let (gathered, gathering) = (mem::take(&mut self.gathered), self.gathering.take());
+        if gathered.is_empty() {
+            return;
+        }
+        self.wait_for_room(GROUPS).await;
+        let (core, now, party) = (Arc::clone(&self.core), self.core.now(), self.party.clone());
+        let (sender, attempt) = (manifest.sender.clone(), manifest.attempt);
+        let write = async move {
+            let of = |(place, chunk, bytes)| (place, (chunk, bytes));
+            let (places, chunks): (Vec<_>, Vec<_>) = gathered.into_iter().map(of).unzip();
+            let store = &core.store;
+            let written = store.write_small(now, &party, &sender, attempt, chunks);
+            let outcomes = places.into_iter().zip(written.await).collect();
+            drop(gathering);
+            outcomes
+        };
+        self.finishing.spawn(write.in_current_span());
     }
 
     /// Reads the bytes of one chunk to their end, also if the store refuses it.
@@ -170,7 +242,15 @@ impl Pack {
 
     /// Finishes a chunk beside what arrives next; waits if too many are on their way.
     async fn finish(&mut self, place: usize, writer: ChunkWriter) {
-        while self.finishing.len() >= self.core.config.finishing.max(1) {
+        self.wait_for_room(self.core.config.finishing.max(1)).await;
+        let now = self.core.now();
+        let finish = async move { vec![(place, writer.finish(now).await)] };
+        self.finishing.spawn(finish.in_current_span());
+    }
+
+    /// Waits until fewer are on their way.
+    async fn wait_for_room(&mut self, most: usize) {
+        while self.finishing.len() >= most {
             if let Some(done) = self.finishing.join_next().await {
                 self.settle(done);
             }
@@ -178,14 +258,15 @@ impl Pack {
         while let Some(done) = self.finishing.try_join_next() {
             self.settle(done);
         }
-        let now = self.core.now();
-        self.finishing
-            .spawn(async move { (place, writer.finish(now).await) }.in_current_span());
     }
 
-    fn settle(&mut self, done: Finished) {
+    fn settle(&mut self, done: Result<Vec<Outcome>, JoinError>) {
         match done {
-            Ok((place, outcome)) => self.settle_at(place, outcome),
+            Ok(outcomes) => {
+                for (place, outcome) in outcomes {
+                    self.settle_at(place, outcome);
+                }
+            }
             // Its outcome stays open and is answered as internal.
             Err(panic) => tracing::error!(cause = %panic, "finishing a chunk broke off"),
         }
@@ -218,7 +299,8 @@ impl Pack {
     }
 }
 
-type Finished = Result<(usize, Result<ChunkAnswer, StoreError>), tokio::task::JoinError>;
+/// What became of the chunk at this place of the manifest.
+type Outcome = (usize, Result<ChunkAnswer, StoreError>);
 
 /// Reads the manifest and checks it against the limits, before a byte of a chunk is read.
 async fn read_manifest(

@@ -8,6 +8,7 @@ use crate::{
     StoreError,
     backend::Incoming,
     catalog::{Command, Row, RowState},
+    publish::hash,
     store::{Shared, joined, read_set},
 };
 
@@ -65,19 +66,38 @@ impl Shared {
         let (backend, of) = (Arc::clone(&self.backend), row.clone());
         let looked = self.run("checking an upload", move || {
             let Some(incoming) = backend.incoming(of.id)? else {
-                return Ok((0, Vec::new()));
+                // Checksums whose bytes are gone would be believed as soon as others come.
+                backend.clear(of.id, false)?;
+                return Ok((0, Vec::new(), false));
             };
             incoming.drop_unsafe_ranges()?;
-            Ok((drop_lost(&*incoming, &of)?, incoming.unsynced()))
+            let lost = drop_lost(&*incoming, &of)?;
+            let is_torn = of.state == RowState::Publishing && !is_whole(&*incoming, &of)?;
+            Ok((lost, incoming.unsynced(), is_torn))
         });
-        let (lost, unsynced) = looked.await?;
+        let (lost, unsynced, is_torn) = looked.await?;
         if lost > 0 {
             tracing::warn!(%id, lost, "chunks of an upload were lost when the machine died; they are asked for again");
         }
         self.make_durable(unsynced).await?;
+        if is_torn {
+            // It was about to be published, and is not whole any more.
+            self.catalog.apply(Command::Unclaim { id }).await?;
+            self.forget(id);
+        }
         let epoch = self.epoch;
         self.catalog.apply(Command::Checked { id, epoch }).await?;
         Ok(())
+    }
+}
+
+/// Whether these are the bytes that were to be published.
+fn is_whole(incoming: &dyn Incoming, row: &Row) -> io::Result<bool> {
+    match row.layout() {
+        Some(layout) if incoming.len()? == layout.file_size() => {
+            Ok(row.hash == Some(hash(incoming, layout, true)?))
+        }
+        _ => Ok(false),
     }
 }
 

@@ -24,13 +24,13 @@ use crate::{
 /// these, however large the chunk.
 pub(crate) const PIECE: usize = 128 << 10;
 /// The fewest; small writes cost time.
-const SMALL_PIECE: usize = 8 << 10;
+pub(crate) const SMALL_PIECE: usize = 8 << 10;
 /// All together hold about so much, while they are not so many that each has the fewest.
 const ALL_PIECES: usize = 8 << 20;
 
 /// How much one of so many writers collects before it writes.
-fn piece_of(writers: usize) -> usize {
-    (ALL_PIECES / writers.max(1)).clamp(SMALL_PIECE, PIECE)
+pub(crate) fn share(writers: usize, most: usize) -> usize {
+    (ALL_PIECES / writers.max(1)).clamp(SMALL_PIECE, most)
 }
 
 /// One chunk that is being written. Dropping it is a torn chunk: nothing is acknowledged.
@@ -52,10 +52,10 @@ pub struct ChunkWriter {
 /// One more chunk on its way, as long as it lives. It counts from the bytes of a small piece on: thousands
 /// who send a byte now and then hold next to nothing, and must not make others slow.
 #[derive(Debug)]
-struct Counted(Arc<Shared>);
+pub(crate) struct Counted(Arc<Shared>);
 
 impl Counted {
-    fn new(shared: &Arc<Shared>) -> Self {
+    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
         shared.writers.fetch_add(1, Ordering::Relaxed);
         Self(Arc::clone(shared))
     }
@@ -248,7 +248,7 @@ impl ChunkWriter {
         if self.counted.is_none() && has_come >= SMALL_PIECE as u64 {
             self.counted = Some(Counted::new(&self.shared));
         }
-        let piece = piece_of(self.shared.writers.load(Ordering::Relaxed));
+        let piece = share(self.shared.writers.load(Ordering::Relaxed), PIECE);
         while !bytes.is_empty() {
             let room = piece.saturating_sub(self.buffer.len());
             let part = bytes.split_to(bytes.len().min(room));

@@ -76,6 +76,7 @@ mod publish;
 mod range;
 mod read;
 mod recover;
+mod small;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -100,6 +101,7 @@ pub use owner::{Owner, Party, Scope};
 pub use part::PartWriter;
 pub use range::RangeWriter;
 pub use read::{FileReader, ListQuery};
+pub use small::Gathering;
 pub use token::{Bearer, Grant, Token};
 
 use catalog::{Catalog, MemoryCatalog, SqliteCatalog};

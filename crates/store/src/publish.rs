@@ -26,7 +26,7 @@ const READ: usize = 256 << 10;
 
 /// The one that publishes an upload; others may when it is dropped.
 #[derive(Debug)]
-struct Publishing(Arc<Active>);
+pub(crate) struct Publishing(pub(crate) Arc<Active>);
 
 impl Drop for Publishing {
     fn drop(&mut self) {

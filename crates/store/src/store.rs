@@ -1,7 +1,7 @@
 //! What all parts of a store share: catalog, backend, the uploads in work.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     io,
     sync::{
         Arc, Mutex, PoisonError,
@@ -68,6 +68,11 @@ pub(crate) fn io_error(doing: &'static str) -> impl FnOnce(io::Error) -> StoreEr
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::StorageFull,
         _ => StoreError::Io { doing, source },
     }
+}
+
+/// Which of the [`LOADERS`] is held while this upload is loaded or removed.
+fn loader_of(id: UploadId) -> usize {
+    usize::from(id.as_bytes()[0]) % LOADERS
 }
 
 /// A task of ours ended early only if the runtime is going away.
@@ -199,7 +204,7 @@ impl Shared {
             .remove(&id);
     }
 
-    fn remember(&self, active: &Arc<Active>) {
+    pub(crate) fn remember(&self, active: &Arc<Active>) {
         let mut all = self.active.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= IDLE_UPLOADS {
             // Those that only this map holds: what they know is on the disk.
@@ -288,11 +293,26 @@ impl Shared {
 
     /// Held while an upload is loaded or removed, so that no two tasks do so with the same at once.
     pub(crate) async fn loading(&self, id: UploadId) -> Option<MutexGuard<'_, ()>> {
-        let loader = usize::from(id.as_bytes()[0]) % LOADERS;
-        match self.loaders.get(loader) {
+        match self.loaders.get(loader_of(id)) {
             Some(loader) => Some(loader.lock().await),
             None => None,
         }
+    }
+
+    /// As [`Self::loading`], of many at a time.
+    pub(crate) async fn loading_all(
+        &self,
+        ids: impl Iterator<Item = UploadId>,
+    ) -> Vec<MutexGuard<'_, ()>> {
+        let wanted: BTreeSet<usize> = ids.map(loader_of).collect();
+        let mut held = Vec::with_capacity(wanted.len());
+        // In one order, whoever comes: else two could wait for each other.
+        for loader in wanted {
+            if let Some(loader) = self.loaders.get(loader) {
+                held.push(loader.lock().await);
+            }
+        }
+        held
     }
 
     /// An upload of this party, ready for work.

@@ -163,6 +163,16 @@ impl After {
 pub(crate) trait Catalog: Send + Sync + std::fmt::Debug {
     /// Does one indivisible change.
     fn apply(&self, command: Command) -> Answer<'_, Outcome>;
+    /// Does one change after the other, each by itself; at the price of about one where that can be.
+    fn apply_all(&self, commands: Vec<Command>) -> Answer<'_, Vec<Outcome>> {
+        Box::pin(async move {
+            let mut outcomes = Vec::with_capacity(commands.len());
+            for command in commands {
+                outcomes.push(self.apply(command).await?);
+            }
+            Ok(outcomes)
+        })
+    }
     /// The rows with these ids, those that are there, in any order.
     fn get(&self, ids: Vec<UploadId>) -> Answer<'_, Vec<Row>>;
     /// The upload or file of the same identity as `row`, which need not be there itself: the same

@@ -2,7 +2,7 @@
 
 use hoist_protocol::{Checksum, ChunkLayout, Kind, Receipt, UploadId};
 
-use crate::Owner;
+use crate::{Owner, disk::layout};
 
 /// How far a row is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +61,11 @@ impl Row {
     /// How it is cut; `None` while its size is not known.
     pub(crate) fn layout(&self) -> Option<ChunkLayout> {
         ChunkLayout::new(self.size?, self.chunk_size).ok()
+    }
+
+    /// Where its file lies, below the data folder.
+    pub(crate) fn place(&self) -> String {
+        layout::place(&self.owner, &self.stored_as)
     }
 
     /// Whether it may be a file of some folder that was picked without its folder this time. A

@@ -148,9 +148,16 @@ impl Catalog for SqliteCatalog {
 
     fn apply(&self, command: Command) -> Answer<'_, Outcome> {
         Box::pin(async move {
+            let outcomes = self.apply_all(vec![command]).await?;
+            outcomes.into_iter().next().ok_or(StoreError::Unavailable)
+        })
+    }
+
+    fn apply_all(&self, commands: Vec<Command>) -> Answer<'_, Vec<Outcome>> {
+        Box::pin(async move {
             let (reply, answer) = oneshot::channel();
             let jobs = self.jobs().clone().ok_or(StoreError::Unavailable)?;
-            jobs.send((command, reply))
+            jobs.send((commands, reply))
                 .await
                 .map_err(|_| StoreError::Unavailable)?;
             answer.await.map_err(|_| StoreError::Unavailable)?

@@ -11,10 +11,14 @@ use crate::{
     catalog::{Command, Outcome},
 };
 
-/// Commands of one transaction.
+/// Jobs of one transaction.
 const GROUP: usize = 1024;
 
-pub(super) type Job = (Command, oneshot::Sender<Result<Outcome, StoreError>>);
+/// Commands that belong together, and who waits for what becomes of them.
+pub(super) type Job = (
+    Vec<Command>,
+    oneshot::Sender<Result<Vec<Outcome>, StoreError>>,
+);
 
 /// What the thread does: it ends when the last handle is gone.
 pub(super) fn work(
@@ -25,8 +29,7 @@ pub(super) fn work(
 ) {
     let mut group: Vec<Job> = Vec::new();
     while queue.blocking_recv_many(&mut group, GROUP) > 0 {
-        let commands = group.iter().map(|(command, _)| command);
-        let result = run_group(&writer, commands, subscribers);
+        let result = run_group(&writer, &group, subscribers);
         transactions.fetch_add(1, Ordering::Relaxed);
         match result {
             Ok(outcomes) => {
@@ -59,12 +62,12 @@ pub(super) fn work(
 ///
 /// SQLite ends a transaction by itself when the disk is full; only a plain ROLLBACK does not mind
 /// (sqlite.org/lang_transaction.html, 3.1).
-fn run_group<'a>(
+fn run_group(
     writer: &Connection,
-    commands: impl Iterator<Item = &'a Command>,
+    group: &[Job],
     subscribers: &[String],
-) -> Result<Vec<Outcome>, StoreError> {
-    let done = run_open_group(writer, commands, subscribers);
+) -> Result<Vec<Vec<Outcome>>, StoreError> {
+    let done = run_open_group(writer, group, subscribers);
     if done.is_err() {
         // An error: nothing is open any more, or nothing was.
         let _ = writer.execute_batch("ROLLBACK");
@@ -72,18 +75,20 @@ fn run_group<'a>(
     done
 }
 
-fn run_open_group<'a>(
+fn run_open_group(
     writer: &Connection,
-    commands: impl Iterator<Item = &'a Command>,
+    group: &[Job],
     subscribers: &[String],
-) -> Result<Vec<Outcome>, StoreError> {
+) -> Result<Vec<Vec<Outcome>>, StoreError> {
     writer
         .execute_batch("BEGIN IMMEDIATE")
         .map_err(failed("beginning"))?;
-    let outcomes = commands
-        .map(|command| command::run(writer, command, subscribers))
-        .collect::<Result<_, _>>()
-        .map_err(failed("writing"))?;
+    let run = |(commands, _): &Job| {
+        let run = |command| command::run(writer, command, subscribers);
+        commands.iter().map(run).collect::<Result<_, _>>()
+    };
+    let outcomes = group.iter().map(run).collect::<Result<_, _>>();
+    let outcomes = outcomes.map_err(failed("writing"))?;
     writer
         .execute_batch("COMMIT")
         .map_err(failed("committing"))?;
