@@ -333,11 +333,11 @@ async fn a_folder_has_one_server_and_refuses_an_older_one() {
     drop(store);
 
     let newer = rusqlite::Connection::open(folder.path().join("catalog.db")).unwrap();
-    newer.pragma_update(None, "user_version", 4).unwrap();
+    newer.pragma_update(None, "user_version", 5).unwrap();
     newer.close().unwrap();
     let refused = Store::open(folder.path(), config(), NOW).await.unwrap_err();
     assert!(
-        matches!(refused, StoreError::NewerSchema { found: 4, known: 3 }),
+        matches!(refused, StoreError::NewerSchema { found: 5, known: 4 }),
         "{refused:?}"
     );
 }

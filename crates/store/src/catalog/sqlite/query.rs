@@ -141,26 +141,43 @@ pub(super) fn counts(db: &Connection, owner: &Owner) -> Asked<ListCounts> {
 }
 
 pub(super) fn usage(db: &Connection, owner: Option<&Owner>, since: u64) -> Asked<Usage> {
-    let sql = "SELECT (SELECT ifnull(sum(finished_bytes + hidden_bytes), 0) FROM totals WHERE ?1 IS NULL OR owner = ?1), \
-                (SELECT ifnull(sum(ifnull(size, received)), 0) FROM uploads WHERE state < 2 AND (?1 IS NULL OR owner = ?1) \
-                    AND (received > 0 OR created > ?2)), \
-                (SELECT ifnull(sum(max(size - received, 0)), 0) FROM uploads WHERE state < 2 \
-                    AND (?1 IS NULL OR owner = ?1) AND (received > 0 OR created > ?2)), \
-                (SELECT ifnull(sum(unfinished), 0) FROM totals WHERE ?1 IS NULL OR owner = ?1), \
-                (SELECT ifnull(sum(finished), 0) FROM totals WHERE ?1 IS NULL OR owner = ?1), \
-                (SELECT ifnull(sum(max(size - received, 0)), 0) FROM uploads WHERE state < 2 \
-                    AND (?1 IS NULL OR owner = ?1) AND received > 0)";
-    let params = params![owner.map(Owner::as_str), number(since)];
-    db.prepare_cached(sql)?.query_row(params, |row| {
+    let params = params![owner.map(Owner::as_str)];
+    // Two texts: one that may be for all would not use the key.
+    let which = if owner.is_some() {
+        "= ?1"
+    } else {
+        "= owner AND ?1 IS NULL"
+    };
+    let sql = format!(
+        "SELECT ifnull(sum(finished_bytes + hidden_bytes), 0), ifnull(sum(finished), 0), ifnull(sum(unfinished), 0), \
+         ifnull(sum(begun_bytes), 0), ifnull(sum(begun_missing), 0), ifnull(sum(announced_bytes), 0) \
+         FROM totals WHERE owner {which}"
+    );
+    let mut announced = 0;
+    let mut usage = db.prepare_cached(&sql)?.query_row(params, |row| {
+        announced = unsigned(row.get(5)?);
         Ok(Usage {
             finished_bytes: unsigned(row.get(0)?),
-            unfinished_bytes: unsigned(row.get(1)?),
-            missing_bytes: unsigned(row.get(2)?),
-            unfinished: unsigned(row.get(3)?),
-            finished: unsigned(row.get(4)?),
-            missing_of_begun: unsigned(row.get(5)?),
+            finished: unsigned(row.get(1)?),
+            unfinished: unsigned(row.get(2)?),
+            unfinished_bytes: unsigned(row.get(3)?),
+            missing_bytes: 0,
+            missing_of_begun: unsigned(row.get(4)?),
         })
-    })
+    })?;
+    // What was announced too long ago counts no more; there is little of that.
+    let sql = format!(
+        "SELECT ifnull(sum(size), 0) FROM uploads INDEXED BY uploads_announced \
+         WHERE state < 2 AND received = 0 AND created <= ?2 AND owner {which}"
+    );
+    let params = params![owner.map(Owner::as_str), number(since)];
+    let lapsed = db
+        .prepare_cached(&sql)?
+        .query_row(params, |row| row.get(0).map(unsigned))?;
+    let announced = announced.saturating_sub(lapsed);
+    usage.unfinished_bytes += announced;
+    usage.missing_bytes = usage.missing_of_begun + announced;
+    Ok(usage)
 }
 
 pub(super) fn expired(db: &Connection, now: u64, skip: u32, limit: u32) -> Asked<Vec<Row>> {

@@ -6,7 +6,7 @@ use super::failed;
 use crate::StoreError;
 
 /// The version of the tables; a folder with a higher one is refused.
-const SCHEMA: u32 = 3;
+const SCHEMA: u32 = 4;
 
 /// The tables. `path_key` is unique among files (and those about to be), whoever publishes.
 const TABLES: &str = "
@@ -32,6 +32,7 @@ CREATE TABLE IF NOT EXISTS uploads (
 );
 CREATE INDEX IF NOT EXISTS uploads_identity ON uploads (owner, name, size, last_modified);
 CREATE INDEX IF NOT EXISTS uploads_unfinished ON uploads (owner, created DESC, id) WHERE state < 2;
+CREATE INDEX IF NOT EXISTS uploads_announced ON uploads (created, owner, size) WHERE state < 2 AND received = 0;
 CREATE INDEX IF NOT EXISTS uploads_finished ON uploads (owner, finished DESC, id) WHERE state = 2;
 CREATE INDEX IF NOT EXISTS uploads_publishing ON uploads (state) WHERE state = 1;
 CREATE INDEX IF NOT EXISTS uploads_expires ON uploads (expires) WHERE state IN (0, 3);
@@ -41,7 +42,10 @@ CREATE TABLE IF NOT EXISTS totals (
     unfinished INTEGER NOT NULL,
     finished INTEGER NOT NULL,
     finished_bytes INTEGER NOT NULL,
-    hidden_bytes INTEGER NOT NULL
+    hidden_bytes INTEGER NOT NULL,
+    begun_bytes INTEGER NOT NULL DEFAULT 0,
+    begun_missing INTEGER NOT NULL DEFAULT 0,
+    announced_bytes INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS old_names (id BLOB NOT NULL, stored_as TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS mark (one INTEGER PRIMARY KEY CHECK (one = 1), boot TEXT, epoch INTEGER NOT NULL);
@@ -72,25 +76,55 @@ CREATE INDEX IF NOT EXISTS tokens_expires ON tokens (expires);
 /// What version 1 had not.
 const FROM_1: &str = "ALTER TABLE uploads ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0";
 
-/// Totals per owner, kept by triggers so that no list ever counts a million rows.
+/// What versions before 4 had not: sums of unfinished uploads.
+const BEFORE_4: &str = "
+ALTER TABLE totals ADD COLUMN begun_bytes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE totals ADD COLUMN begun_missing INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE totals ADD COLUMN announced_bytes INTEGER NOT NULL DEFAULT 0;
+DROP TRIGGER IF EXISTS uploads_added;
+DROP TRIGGER IF EXISTS uploads_changed;
+DROP TRIGGER IF EXISTS uploads_removed;
+UPDATE totals SET (begun_bytes, begun_missing, announced_bytes) = (
+    SELECT ifnull(sum((received > 0) * ifnull(size, received)), 0),
+        ifnull(sum((received > 0) * max(ifnull(size, 0) - received, 0)), 0),
+        ifnull(sum((received = 0) * ifnull(size, 0)), 0)
+    FROM uploads WHERE owner = totals.owner AND state < 2);
+";
+
+/// Totals per owner, kept by triggers so that no list ever counts a million rows, and no create adds up
+/// what others have announced.
 const TRIGGERS: &str = "
 CREATE TRIGGER IF NOT EXISTS uploads_added AFTER INSERT ON uploads BEGIN
-    INSERT INTO totals VALUES (NEW.owner, 0, 0, 0, 0) ON CONFLICT DO NOTHING;
+    INSERT INTO totals VALUES (NEW.owner, 0, 0, 0, 0, 0, 0, 0) ON CONFLICT DO NOTHING;
     UPDATE totals SET unfinished = unfinished + (NEW.state < 2), finished = finished + (NEW.state = 2),
         finished_bytes = finished_bytes + (NEW.state = 2) * ifnull(NEW.size, 0),
-        hidden_bytes = hidden_bytes + (NEW.state = 3) * ifnull(NEW.size, 0) WHERE owner = NEW.owner;
+        hidden_bytes = hidden_bytes + (NEW.state = 3) * ifnull(NEW.size, 0),
+        begun_bytes = begun_bytes + (NEW.state < 2 AND NEW.received > 0) * ifnull(NEW.size, NEW.received),
+        begun_missing = begun_missing + (NEW.state < 2 AND NEW.received > 0) * max(ifnull(NEW.size, 0) - NEW.received, 0),
+        announced_bytes = announced_bytes + (NEW.state < 2 AND NEW.received = 0) * ifnull(NEW.size, 0)
+        WHERE owner = NEW.owner;
 END;
-CREATE TRIGGER IF NOT EXISTS uploads_changed AFTER UPDATE OF state, size ON uploads BEGIN
+CREATE TRIGGER IF NOT EXISTS uploads_changed AFTER UPDATE OF state, size, received ON uploads BEGIN
     UPDATE totals SET unfinished = unfinished + (NEW.state < 2) - (OLD.state < 2),
         finished = finished + (NEW.state = 2) - (OLD.state = 2),
         finished_bytes = finished_bytes + (NEW.state = 2) * ifnull(NEW.size, 0) - (OLD.state = 2) * ifnull(OLD.size, 0),
-        hidden_bytes = hidden_bytes + (NEW.state = 3) * ifnull(NEW.size, 0) - (OLD.state = 3) * ifnull(OLD.size, 0)
+        hidden_bytes = hidden_bytes + (NEW.state = 3) * ifnull(NEW.size, 0) - (OLD.state = 3) * ifnull(OLD.size, 0),
+        begun_bytes = begun_bytes + (NEW.state < 2 AND NEW.received > 0) * ifnull(NEW.size, NEW.received)
+            - (OLD.state < 2 AND OLD.received > 0) * ifnull(OLD.size, OLD.received),
+        begun_missing = begun_missing + (NEW.state < 2 AND NEW.received > 0) * max(ifnull(NEW.size, 0) - NEW.received, 0)
+            - (OLD.state < 2 AND OLD.received > 0) * max(ifnull(OLD.size, 0) - OLD.received, 0),
+        announced_bytes = announced_bytes + (NEW.state < 2 AND NEW.received = 0) * ifnull(NEW.size, 0)
+            - (OLD.state < 2 AND OLD.received = 0) * ifnull(OLD.size, 0)
         WHERE owner = NEW.owner;
 END;
 CREATE TRIGGER IF NOT EXISTS uploads_removed AFTER DELETE ON uploads BEGIN
     UPDATE totals SET unfinished = unfinished - (OLD.state < 2), finished = finished - (OLD.state = 2),
         finished_bytes = finished_bytes - (OLD.state = 2) * ifnull(OLD.size, 0),
-        hidden_bytes = hidden_bytes - (OLD.state = 3) * ifnull(OLD.size, 0) WHERE owner = OLD.owner;
+        hidden_bytes = hidden_bytes - (OLD.state = 3) * ifnull(OLD.size, 0),
+        begun_bytes = begun_bytes - (OLD.state < 2 AND OLD.received > 0) * ifnull(OLD.size, OLD.received),
+        begun_missing = begun_missing - (OLD.state < 2 AND OLD.received > 0) * max(ifnull(OLD.size, 0) - OLD.received, 0),
+        announced_bytes = announced_bytes - (OLD.state < 2 AND OLD.received = 0) * ifnull(OLD.size, 0)
+        WHERE owner = OLD.owner;
 END;
 CREATE TRIGGER IF NOT EXISTS uploads_tokens AFTER DELETE ON uploads BEGIN
     DELETE FROM tokens WHERE upload = OLD.id;
@@ -112,8 +146,13 @@ pub(super) fn prepare(db: &Connection) -> Result<(), StoreError> {
             known: SCHEMA,
         });
     }
-    let before = if found == 1 { FROM_1 } else { "" };
-    for sql in [before, TABLES, TRIGGERS, "PRAGMA user_version = 3"] {
+    let columns = if found == 1 { FROM_1 } else { "" };
+    let sums = if (1..4).contains(&found) {
+        BEFORE_4
+    } else {
+        ""
+    };
+    for sql in [columns, TABLES, sums, TRIGGERS, "PRAGMA user_version = 4"] {
         db.execute_batch(sql).map_err(failed("making the tables"))?;
     }
     Ok(())
