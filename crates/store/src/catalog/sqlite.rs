@@ -139,6 +139,8 @@ fn open_writer(file: &Path, durability: Durability) -> Result<Connection, StoreE
         let db = tuned(Connection::open_with_flags(file, flags)?)?;
         db.pragma_update(None, "journal_mode", "WAL")?;
         db.pragma_update(None, "synchronous", synchronous)?;
+        // What would undo one statement of many stays in memory: as a file it was half of a create.
+        db.pragma_update(None, "temp_store", "MEMORY")?;
         Ok(db)
     };
     let db = open().map_err(failed("opening the catalog"))?;

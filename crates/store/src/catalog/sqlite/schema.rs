@@ -92,44 +92,49 @@ UPDATE totals SET (begun_bytes, begun_missing, announced_bytes) = (
 ";
 
 /// Totals per owner, kept by triggers so that no list ever counts a million rows, and no create adds up
-/// what others have announced.
-const TRIGGERS: &str = "
-CREATE TRIGGER IF NOT EXISTS uploads_added AFTER INSERT ON uploads BEGIN
-    INSERT INTO totals VALUES (NEW.owner, 0, 0, 0, 0, 0, 0, 0) ON CONFLICT DO NOTHING;
-    UPDATE totals SET unfinished = unfinished + (NEW.state < 2), finished = finished + (NEW.state = 2),
-        finished_bytes = finished_bytes + (NEW.state = 2) * ifnull(NEW.size, 0),
-        hidden_bytes = hidden_bytes + (NEW.state = 3) * ifnull(NEW.size, 0),
-        begun_bytes = begun_bytes + (NEW.state < 2 AND NEW.received > 0) * ifnull(NEW.size, NEW.received),
-        begun_missing = begun_missing + (NEW.state < 2 AND NEW.received > 0) * max(ifnull(NEW.size, 0) - NEW.received, 0),
-        announced_bytes = announced_bytes + (NEW.state < 2 AND NEW.received = 0) * ifnull(NEW.size, 0)
-        WHERE owner = NEW.owner;
-END;
-CREATE TRIGGER IF NOT EXISTS uploads_changed AFTER UPDATE OF state, size, received ON uploads BEGIN
-    UPDATE totals SET unfinished = unfinished + (NEW.state < 2) - (OLD.state < 2),
-        finished = finished + (NEW.state = 2) - (OLD.state = 2),
-        finished_bytes = finished_bytes + (NEW.state = 2) * ifnull(NEW.size, 0) - (OLD.state = 2) * ifnull(OLD.size, 0),
-        hidden_bytes = hidden_bytes + (NEW.state = 3) * ifnull(NEW.size, 0) - (OLD.state = 3) * ifnull(OLD.size, 0),
-        begun_bytes = begun_bytes + (NEW.state < 2 AND NEW.received > 0) * ifnull(NEW.size, NEW.received)
-            - (OLD.state < 2 AND OLD.received > 0) * ifnull(OLD.size, OLD.received),
-        begun_missing = begun_missing + (NEW.state < 2 AND NEW.received > 0) * max(ifnull(NEW.size, 0) - NEW.received, 0)
-            - (OLD.state < 2 AND OLD.received > 0) * max(ifnull(OLD.size, 0) - OLD.received, 0),
-        announced_bytes = announced_bytes + (NEW.state < 2 AND NEW.received = 0) * ifnull(NEW.size, 0)
-            - (OLD.state < 2 AND OLD.received = 0) * ifnull(OLD.size, 0)
-        WHERE owner = NEW.owner;
-END;
-CREATE TRIGGER IF NOT EXISTS uploads_removed AFTER DELETE ON uploads BEGIN
-    UPDATE totals SET unfinished = unfinished - (OLD.state < 2), finished = finished - (OLD.state = 2),
-        finished_bytes = finished_bytes - (OLD.state = 2) * ifnull(OLD.size, 0),
-        hidden_bytes = hidden_bytes - (OLD.state = 3) * ifnull(OLD.size, 0),
-        begun_bytes = begun_bytes - (OLD.state < 2 AND OLD.received > 0) * ifnull(OLD.size, OLD.received),
-        begun_missing = begun_missing - (OLD.state < 2 AND OLD.received > 0) * max(ifnull(OLD.size, 0) - OLD.received, 0),
-        announced_bytes = announced_bytes - (OLD.state < 2 AND OLD.received = 0) * ifnull(OLD.size, 0)
-        WHERE owner = OLD.owner;
-END;
-CREATE TRIGGER IF NOT EXISTS uploads_tokens AFTER DELETE ON uploads BEGIN
-    DELETE FROM tokens WHERE upload = OLD.id;
-END;
-";
+/// what others have announced. A row that changes is taken off as it was, and added as it is.
+fn triggers() -> String {
+    let (new, old) = (add("NEW", ""), add("OLD", "-"));
+    format!(
+        "CREATE TRIGGER IF NOT EXISTS uploads_added AFTER INSERT ON uploads BEGIN {new} END;
+         CREATE TRIGGER IF NOT EXISTS uploads_changed AFTER UPDATE OF state, size, received ON uploads
+         BEGIN {old} {new} END;
+         CREATE TRIGGER IF NOT EXISTS uploads_removed AFTER DELETE ON uploads BEGIN {old} END;
+         CREATE TRIGGER IF NOT EXISTS uploads_tokens AFTER DELETE ON uploads BEGIN
+             DELETE FROM tokens WHERE upload = OLD.id;
+         END;"
+    )
+}
+
+/// Adds a row to the totals of its owner, or takes it off. One statement for the first and each further
+/// one: half as dear as two.
+fn add(row: &str, sign: &str) -> String {
+    let values = [
+        "(~.state < 2)",
+        "(~.state = 2)",
+        "(~.state = 2) * ifnull(~.size, 0)",
+        "(~.state = 3) * ifnull(~.size, 0)",
+        "(~.state < 2 AND ~.received > 0) * ifnull(~.size, ~.received)",
+        "(~.state < 2 AND ~.received > 0) * max(ifnull(~.size, 0) - ~.received, 0)",
+        "(~.state < 2 AND ~.received = 0) * ifnull(~.size, 0)",
+    ];
+    let values = values.map(|value| format!("{sign}{}", value.replace('~', row)));
+    let names = [
+        "unfinished",
+        "finished",
+        "finished_bytes",
+        "hidden_bytes",
+        "begun_bytes",
+        "begun_missing",
+        "announced_bytes",
+    ];
+    let sums = names.map(|name| format!("{name} = {name} + excluded.{name}"));
+    format!(
+        "INSERT INTO totals VALUES ({row}.owner, {}) ON CONFLICT (owner) DO UPDATE SET {};",
+        values.join(", "),
+        sums.join(", ")
+    )
+}
 
 /// Makes the tables that are not there yet.
 ///
@@ -152,7 +157,13 @@ pub(super) fn prepare(db: &Connection) -> Result<(), StoreError> {
     } else {
         ""
     };
-    for sql in [columns, TABLES, sums, TRIGGERS, "PRAGMA user_version = 4"] {
+    for sql in [
+        columns,
+        TABLES,
+        sums,
+        &triggers(),
+        "PRAGMA user_version = 4",
+    ] {
         db.execute_batch(sql).map_err(failed("making the tables"))?;
     }
     Ok(())
