@@ -12,7 +12,7 @@
 //! question (a name that is taken, bytes that came before) goes the long way, one by one.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     io,
     sync::{Arc, atomic::Ordering},
 };
@@ -165,28 +165,38 @@ impl Sent {
         self,
         chunks: Vec<(PackChunk, Bytes)>,
     ) -> Vec<Result<ChunkAnswer, StoreError>> {
-        let answers = self.short_way(&chunks).await;
-        let one = |(answer, (chunk, bytes))| self.or_long_way(answer, chunk, bytes);
-        stream::iter(answers.into_iter().zip(chunks))
+        let short = self.short_way(&chunks).await;
+        let mut seen = HashSet::new();
+        let all = short.into_iter().zip(&chunks);
+        let one = |(answer, (chunk, bytes)): (Answer, &(PackChunk, Bytes))| {
+            // The same once more comes when the first has ended: they would overtake each other.
+            let is_first = seen.insert(chunk.upload);
+            let (sent, chunk, bytes) = (&self, chunk.clone(), bytes.clone());
+            async move {
+                match answer {
+                    None if is_first => Some(sent.long_way(&chunk, bytes).await),
+                    answer => answer,
+                }
+            }
+        };
+        let first: Vec<_> = stream::iter(all)
             .map(one)
             .buffered(LONG_WAY)
             .collect()
-            .await
+            .await;
+        let mut answers = Vec::with_capacity(chunks.len());
+        for (answer, (chunk, bytes)) in first.into_iter().zip(chunks) {
+            answers.push(match answer {
+                Some(answer) => answer,
+                None => self.long_way(&chunk, bytes).await,
+            });
+        }
+        answers
     }
 
-    async fn or_long_way(
-        &self,
-        answer: Answer,
-        chunk: PackChunk,
-        bytes: Bytes,
-    ) -> Result<ChunkAnswer, StoreError> {
-        if let Some(answer) = answer {
-            return answer;
-        }
-        let (party, sender) = (&self.party, &self.sender);
-        let writer = self
-            .store
-            .write_chunk(self.now, party, sender, self.attempt, &chunk);
+    async fn long_way(&self, chunk: &PackChunk, bytes: Bytes) -> Result<ChunkAnswer, StoreError> {
+        let (store, party, sender) = (&self.store, &self.party, &self.sender);
+        let writer = store.write_chunk(self.now, party, sender, self.attempt, chunk);
         let mut writer = writer.await?;
         writer.write(self.now, bytes).await?;
         writer.finish(self.now).await
@@ -258,6 +268,8 @@ impl Sent {
                 busy,
             });
         }
+        // Who was sent first gets the plain name.
+        small.sort_unstable_by_key(|one| one.at);
         Ok(small)
     }
 

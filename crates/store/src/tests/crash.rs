@@ -45,7 +45,7 @@ pub(super) struct Fuse {
 }
 
 impl Fuse {
-    fn new(left: u64, once: Option<Errno>) -> Arc<Self> {
+    pub(super) fn new(left: u64, once: Option<Errno>) -> Arc<Self> {
         Arc::new(Self {
             left: AtomicU64::new(left),
             once,
@@ -69,7 +69,7 @@ impl Fuse {
         self.left.store(steps, Ordering::SeqCst);
     }
 
-    fn has_blown(&self) -> bool {
+    pub(super) fn has_blown(&self) -> bool {
         let left = self.left.load(Ordering::SeqCst);
         left == 0 || left > u64::MAX / 2
     }

@@ -11,6 +11,8 @@ mod names;
 mod outbox;
 mod parts;
 mod power;
+mod reboot;
+mod small;
 mod space;
 mod support;
 mod tokens;

@@ -16,7 +16,7 @@ use hoist_protocol::{ByteRange, CreateAnswer, DeleteResult, UploadId, UploadStat
 use self::sim::{SimDisk, random};
 use super::{
     crash::DyingCatalog,
-    support::{Bench, CHUNK, NOW, bytes, config, file, hash},
+    support::{Bench, CHUNK, NOW, bytes, chunk, config, file, hash, sender},
 };
 use crate::{
     Durability, Owner, Party, Store, StoreConfig, StoreError,
@@ -31,7 +31,15 @@ const PART: u64 = 2000;
 struct Source {
     name: &'static str,
     bytes: Vec<u8>,
-    is_ranges: bool,
+    sent: Sent,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    Chunks,
+    Ranges,
+    /// In one group with others.
+    Together,
 }
 
 /// What the server has promised of one file before it died.
@@ -45,19 +53,21 @@ struct Promised {
 }
 
 fn sources() -> Vec<Source> {
-    let source = |name, size, is_ranges| Source {
+    let source = |name, size, sent| Source {
         name,
         bytes: bytes(size, size),
-        is_ranges,
+        sent,
     };
     vec![
-        source("film/a.bin", 2 * CHUNK + 100, false),
-        source("b.txt", 900, false),
-        source("film/c.txt", 5, false),
-        source("empty", 0, false),
-        source("form.bin", 2 * PART + 700, true),
-        source("old.txt", 1200, false),
-        source("gone.txt", 1300, false),
+        source("film/a.bin", 2 * CHUNK + 100, Sent::Chunks),
+        source("b.txt", 900, Sent::Chunks),
+        source("film/c.txt", 5, Sent::Chunks),
+        source("empty", 0, Sent::Chunks),
+        source("form.bin", 2 * PART + 700, Sent::Ranges),
+        source("old.txt", 1200, Sent::Chunks),
+        source("gone.txt", 1300, Sent::Together),
+        source("film/small", 1400, Sent::Together),
+        source("photos/d.jpg", 30, Sent::Together),
     ]
 }
 
@@ -99,7 +109,7 @@ async fn send(bench: &Bench, source: &Source, promised: &mut Promised) -> Result
             .iter()
             .any(|r| (r.start..r.end).contains(&start))
     };
-    if source.is_ranges {
+    if source.sent == Sent::Ranges {
         for start in (0..all.len() as u64)
             .step_by(PART as usize)
             .filter(|start| !has(*start))
@@ -137,15 +147,47 @@ async fn send(bench: &Bench, source: &Source, promised: &mut Promised) -> Result
     failed.map_or(Ok(()), Err)
 }
 
+/// Sends small files in one group; all of them fail if one does.
+async fn send_together(
+    bench: &Bench,
+    sources: Vec<(&Source, &mut Promised)>,
+) -> Result<(), StoreError> {
+    let news: Vec<_> = sources
+        .iter()
+        .map(|(source, _)| file(source.name, source.bytes.len() as u64))
+        .collect();
+    let answers = bench.store.create(NOW, &bench.party, &news).await?;
+    let (mut chunks, mut of) = (Vec::new(), Vec::new());
+    for (answer, (source, promised)) in answers.into_iter().zip(sources) {
+        let CreateAnswer::Needed(needed) = answer else {
+            return Err(StoreError::Unavailable);
+        };
+        promised.id = Some(needed.id);
+        let (chunk, bytes) = chunk(needed.id, &source.bytes, 0);
+        chunks.push((chunk, Bytes::copy_from_slice(bytes)));
+        of.push(promised);
+    }
+    let (store, party, page) = (&bench.store, &bench.party, sender("page"));
+    let sent = store.write_small(NOW, party, &page, 0, chunks);
+    let mut failed = None;
+    for (sent, promised) in sent.await.into_iter().zip(of) {
+        match sent {
+            Ok(answer) => promised.is_finished |= answer.receipt.is_some(),
+            Err(error) => failed = Some(error),
+        }
+    }
+    failed.map_or(Ok(()), Err)
+}
+
 /// All the work, until it is done or the machine dies.
 async fn work(bench: &Bench, sources: &[Source], promised: &mut [Promised]) {
-    let sent = join_all(
-        sources
-            .iter()
-            .zip(&mut *promised)
-            .map(|(source, promised)| send(bench, source, promised)),
-    );
-    if sent.await.iter().any(Result::is_err) {
+    let all = sources.iter().zip(&mut *promised);
+    let (together, each): (Vec<_>, Vec<_>) = all.partition(|(one, _)| one.sent == Sent::Together);
+    let each = each
+        .into_iter()
+        .map(|(source, promised)| send(bench, source, promised));
+    let (together, each) = tokio::join!(send_together(bench, together), join_all(each));
+    if together.is_err() || each.iter().any(Result::is_err) {
         return;
     }
     let (store, party) = (&bench.store, &bench.party);
