@@ -118,7 +118,7 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let (stop, stopping) = watch::channel(false);
-    let (large, small) = (builder(&config, 32 << 10), builder(&config, 16 << 10));
+    let (large, small) = (builder(&config, 256 << 10), builder(&config, 16 << 10));
     let room = std::sync::Arc::new(Semaphore::new(config.connections.max(1)));
     let addresses = Addresses::new(config.per_address);
     let mut connections = JoinSet::new();

@@ -1,7 +1,7 @@
 //! One chunk on its way to the disk.
 
 use std::{
-    io, mem,
+    io,
     sync::{Arc, atomic::Ordering},
 };
 
@@ -16,13 +16,14 @@ use crate::{
     active::{Active, Grant},
     backend::{Incoming, Stored},
     figures::add,
-    piece::{conflict, expect, record, room_ahead, write_new},
+    frames::Frames,
+    piece::{conflict, expect, is_stored, record, room_ahead, write_frames},
     store::{Shared, io_error, joined},
 };
 
-/// Most bytes that are written and hashed in one go. One connection never holds more than about two of
-/// these, however large the chunk.
-pub(crate) const PIECE: usize = 128 << 10;
+/// So many bytes are written and hashed in one go: each trip to another thread costs two switches. One
+/// connection holds about two of these, however large the chunk.
+pub(crate) const PIECE: usize = 512 << 10;
 /// The fewest; small writes cost time.
 pub(crate) const SMALL_PIECE: usize = 8 << 10;
 /// All together hold about so much, while they are not so many that each has the fewest.
@@ -42,7 +43,7 @@ pub struct ChunkWriter {
     start: u64,
     /// Bytes that are still to come.
     left: u64,
-    buffer: Vec<u8>,
+    buffer: Frames,
     /// Bytes that were handed to `target` so far.
     written: u64,
     target: Target,
@@ -153,7 +154,7 @@ impl ChunkWriter {
             chunk,
             start,
             left,
-            buffer: Vec::new(),
+            buffer: Frames::default(),
             written: 0,
             target,
         })
@@ -180,7 +181,7 @@ impl ChunkWriter {
             chunk,
             start,
             left,
-            buffer: Vec::new(),
+            buffer: Frames::default(),
             written: 0,
             target,
         })
@@ -205,7 +206,7 @@ impl ChunkWriter {
             chunk,
             start,
             left,
-            buffer: Vec::new(),
+            buffer: Frames::default(),
             written: 0,
             target,
         }
@@ -250,22 +251,16 @@ impl ChunkWriter {
         }
         let piece = share(self.shared.writers.load(Ordering::Relaxed), PIECE);
         while !bytes.is_empty() {
-            let room = piece.saturating_sub(self.buffer.len());
-            let part = bytes.split_to(bytes.len().min(room));
-            let needs = self.buffer.len() + part.len();
-            if needs > self.buffer.capacity() {
-                // All of a piece at once, but not for who has sent next to nothing.
-                let wanted = if self.counted.is_some() {
-                    piece
-                } else {
-                    SMALL_PIECE
-                };
-                let left = usize::try_from(self.left).unwrap_or(piece);
-                let most = needs.saturating_add(bytes.len()).saturating_add(left);
-                self.buffer
-                    .reserve_exact(wanted.min(most).max(needs) - self.buffer.len());
-            }
-            self.buffer.extend_from_slice(&part);
+            let part = bytes.split_to(bytes.len().min(piece));
+            // All of a piece at once, but not for who has sent next to nothing.
+            let wanted = if self.counted.is_some() {
+                piece
+            } else {
+                SMALL_PIECE
+            };
+            let left = usize::try_from(self.left).unwrap_or(piece);
+            let most = part.len().saturating_add(bytes.len()).saturating_add(left);
+            self.buffer.push(part, wanted.min(most));
             if self.buffer.len() >= piece {
                 self.flush(now).await?;
             }
@@ -275,12 +270,13 @@ impl ChunkWriter {
 
     /// Hands the buffered piece on.
     async fn flush(&mut self, now: Millis) -> Result<(), StoreError> {
-        let piece = mem::take(&mut self.buffer);
-        if piece.is_empty() {
+        let length = self.buffer.len() as u64;
+        if length == 0 {
             return Ok(());
         }
+        let piece = self.buffer.take();
         let offset = self.start + self.written;
-        self.written += piece.len() as u64;
+        self.written += length;
         match &mut self.target {
             Target::Write {
                 active,
@@ -294,7 +290,7 @@ impl ChunkWriter {
                 #[cfg(test)]
                 let busy =
                     (self.shared.config.planted != Some(Planted::WriteAfterLease)).then_some(busy);
-                let ahead = room_ahead(active, offset + piece.len() as u64);
+                let ahead = room_ahead(active, offset + length);
                 let (incoming, there) = (Arc::clone(incoming), Arc::clone(there));
                 let is_waited_for = self.shared.config.durability == Durability::Power;
                 *work = Work::Running(self.shared.start(move || {
@@ -304,26 +300,25 @@ impl ChunkWriter {
                     if let Some((from, length)) = ahead {
                         incoming.allocate(from, length)?;
                     }
-                    write_new(&*incoming, offset, &piece, &there)?;
+                    write_frames(&*incoming, offset, piece, &there, Some(&mut hasher))?;
                     if is_waited_for {
-                        incoming.begin_write_back(offset, piece.len() as u64);
+                        incoming.begin_write_back(offset, length);
                     }
-                    // Cannot fail: `left` was checked for every byte.
-                    hasher.update(&piece).map_err(io::Error::other)?;
                     Ok(hasher)
                 }));
             }
             Target::Compare { hasher, .. } => {
-                hasher
-                    .update(&piece)
-                    .map_err(|_| StoreError::InvalidChunk("more bytes came than the chunk has"))?;
+                for frame in piece {
+                    hasher.update(&frame).map_err(|_| {
+                        StoreError::InvalidChunk("more bytes came than the chunk has")
+                    })?;
+                }
             }
             Target::CompareBytes { file, is_equal, .. } => {
                 let file = Arc::clone(file);
-                let equal = self.shared.run("reading a file", move || {
-                    let mut stored = vec![0; piece.len()];
-                    Ok(file.read_at(offset, &mut stored)? == piece.len() && stored == piece)
-                });
+                let equal = self
+                    .shared
+                    .run("reading a file", move || is_stored(&*file, offset, &piece));
                 *is_equal &= equal.await?;
             }
             Target::End { .. } => {}
@@ -380,14 +375,12 @@ impl ChunkWriter {
                     self.shared.set_size_of(&active, end).await?;
                 }
                 let busy = grant.begin(now)?;
-                let piece = mem::take(&mut self.buffer);
+                let piece = self.buffer.take();
                 let (start, target) = (self.start, Arc::clone(&active));
                 let (index, end) = (chunk.index, start + chunk.length);
                 let bytes = Arc::clone(&incoming);
                 let is_recorded = self.shared.run("writing a chunk", move || {
-                    record(
-                        &target, busy, &*bytes, &chunk, hasher, start, &piece, &there,
-                    )
+                    record(&target, busy, &*bytes, &chunk, hasher, start, piece, &there)
                 });
                 let busy = is_recorded.await.map_err(conflict)??;
                 self.shared.keep(&incoming, index).await?;

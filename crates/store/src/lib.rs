@@ -60,6 +60,7 @@ mod durable;
 mod error;
 mod figures;
 mod find;
+mod frames;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;

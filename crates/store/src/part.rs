@@ -11,8 +11,8 @@ use hoist_protocol::{ByteRange, Millis, UploadId};
 use crate::{
     ChunkAnswer, Party, RangeWriter, Store, StoreError,
     backend::{Incoming, Stored},
-    chunk::PIECE,
     figures::add,
+    range::PIECE,
     store::{Asked, TRIES},
 };
 

@@ -2,12 +2,13 @@
 
 use std::io;
 
+use bytes::Bytes;
 use hoist_protocol::{ByteRange, Checksum, ChunkHasher, PackChunk};
 
 use crate::{
     StoreError,
     active::{Active, Busy},
-    backend::Incoming,
+    backend::{Incoming, Stored},
 };
 
 /// Files from this size on get room ahead of the writer …
@@ -33,8 +34,39 @@ pub(crate) fn conflict(error: StoreError) -> StoreError {
     }
 }
 
+/// Writes frames that follow each other, and hashes each while it is at hand.
+pub(crate) fn write_frames(
+    incoming: &dyn Incoming,
+    mut offset: u64,
+    frames: Vec<Bytes>,
+    there: &[ByteRange],
+    mut hasher: Option<&mut ChunkHasher>,
+) -> io::Result<()> {
+    for frame in frames {
+        write_new(incoming, offset, &frame, there)?;
+        if let Some(hasher) = &mut hasher {
+            // Cannot fail: the writer counts every byte.
+            hasher.update(&frame).map_err(io::Error::other)?;
+        }
+        offset += frame.len() as u64;
+    }
+    Ok(())
+}
+
+/// Whether a file has these bytes at this offset.
+pub(crate) fn is_stored(file: &dyn Stored, mut offset: u64, frames: &[Bytes]) -> io::Result<bool> {
+    for frame in frames {
+        let mut stored = vec![0; frame.len()];
+        if file.read_at(offset, &mut stored)? < frame.len() || stored != *frame {
+            return Ok(false);
+        }
+        offset += frame.len() as u64;
+    }
+    Ok(true)
+}
+
 /// Writes a piece, but for the parts that are there: those are compared.
-pub(crate) fn write_new(
+fn write_new(
     incoming: &dyn Incoming,
     offset: u64,
     piece: &[u8],
@@ -78,11 +110,13 @@ pub(crate) fn record(
     chunk: &PackChunk,
     mut hasher: Box<ChunkHasher>,
     start: u64,
-    piece: &[u8],
+    piece: Vec<Bytes>,
     there: &[ByteRange],
 ) -> io::Result<Result<Busy, StoreError>> {
     if !piece.is_empty() {
-        hasher.update(piece).map_err(io::Error::other)?;
+        for frame in &piece {
+            hasher.update(frame).map_err(io::Error::other)?;
+        }
         // Hashed first: a damaged small chunk never touches the disk.
         if let Err(error) = hasher
             .clone()
@@ -92,8 +126,8 @@ pub(crate) fn record(
         {
             return Ok(Err(error));
         }
-        let offset = start + chunk.length - piece.len() as u64;
-        write_new(incoming, offset, piece, there)?;
+        let length: u64 = piece.iter().map(|frame| frame.len() as u64).sum();
+        write_frames(incoming, start + chunk.length - length, piece, there, None)?;
     }
     let Ok(found) = hasher.finish() else {
         return Ok(Err(StoreError::InvalidChunk("bytes are missing")));

@@ -9,11 +9,12 @@ use crate::{
     ChunkAnswer, Durability, Party, Store, StoreError,
     active::{Active, Grant, RANGE, merge},
     backend::Incoming,
-    chunk::PIECE,
     figures::add,
     store::{Asked, Shared, joined},
 };
 
+/// Most bytes that are written in one go.
+pub(crate) const PIECE: usize = 128 << 10;
 /// How much room is made ahead for bytes of which nobody knows how many there are.
 const RESERVE: u64 = 4 << 20;
 /// Separate ranges that one upload may have: they are kept in memory while it is in work.
