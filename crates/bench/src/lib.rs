@@ -4,6 +4,7 @@
     clippy::indexing_slicing,
     reason = "a wrong index is a defect of the measurement and must end it"
 )]
+#![expect(clippy::disallowed_methods, reason = "it measures time, natively")]
 
 use std::{
     io,

@@ -1,5 +1,6 @@
 //! The load client of `make bench`; prints one line of JSON.
 #![expect(clippy::print_stdout, reason = "its result")]
+#![expect(clippy::disallowed_methods, reason = "it measures time, natively")]
 
 use std::{io, path::PathBuf};
 
