@@ -137,7 +137,7 @@ fn cut(plan: &Plan, source: &Source) -> io::Result<Vec<Chunk>> {
 fn create(plan: &Plan, source: &Source) -> io::Result<Vec<String>> {
     let mut connection = Connection::open(&plan.addr)?;
     let mut ids = Vec::new();
-    for body in creates(source.count(), source.size(), plan.chunk_size) {
+    for body in creates(source.count(), source.size(), plan.chunk_size, 1) {
         let sent = [body.as_bytes()];
         let answer = connection.request(("POST", "/hoist/uploads"), "", &sent, &[200])?;
         let answer: Value = serde_json::from_slice(&answer.body)?;
@@ -150,12 +150,12 @@ fn create(plan: &Plan, source: &Source) -> io::Result<Vec<String>> {
     Ok(ids)
 }
 
-/// The bodies of the create calls for so many files.
+/// The bodies of the create calls for so many files, last modified at `time`.
 #[must_use]
-pub fn creates(files: usize, size: usize, chunk_size: u64) -> Vec<String> {
+pub fn creates(files: usize, size: usize, chunk_size: u64, time: usize) -> Vec<String> {
     let file = |number| {
         let (path, name) = Source::name(number);
-        json!({ "name": name, "path": path, "size": size, "lastModified": 1, "chunkSize": chunk_size })
+        json!({ "name": name, "path": path, "size": size, "lastModified": time, "chunkSize": chunk_size })
     };
     let batch = |from| {
         let files: Vec<Value> = (from..files.min(from + BATCH)).map(file).collect();

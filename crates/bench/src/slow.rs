@@ -98,7 +98,7 @@ fn heads(speech: Speech, addr: &str, prefix: &str, source: &Source) -> io::Resul
         Speech::Hoist => {
             let chunk_size = source.size().next_power_of_two().max(64 << 10) as u64;
             let mut heads = Vec::new();
-            for body in hoist::creates(source.count(), source.size(), chunk_size) {
+            for body in hoist::creates(source.count(), source.size(), chunk_size, 1) {
                 let answer = connection.request(
                     ("POST", "/hoist/uploads"),
                     "",

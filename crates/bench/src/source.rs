@@ -1,6 +1,10 @@
 //! The bytes that are sent: the same for everybody, so that what is stored can be compared with them.
 
-use std::{fs, io, path::Path};
+use std::{
+    fs::File,
+    io::{self, Read as _},
+    path::Path,
+};
 
 /// So many files of one size, one behind the other in memory.
 #[derive(Debug)]
@@ -10,20 +14,22 @@ pub struct Source {
 }
 
 impl Source {
-    /// Reads the first `files` × `size` bytes of a file, which must have them.
+    /// Reads so many files of one size from a folder that `bench/lib/source.mjs` has made.
     ///
     /// # Errors
     ///
-    /// If it cannot be read or is too short.
-    pub fn read(path: &Path, files: usize, size: usize) -> io::Result<Self> {
-        let mut bytes = fs::read(path)?;
-        if bytes.len() < files * size {
-            return Err(io::Error::other(format!(
-                "{} has fewer than {files} × {size} bytes",
-                path.display()
-            )));
+    /// If one cannot be read or has another size.
+    pub fn read(folder: &Path, files: usize, size: usize) -> io::Result<Self> {
+        let mut bytes = Vec::with_capacity(files * size);
+        for number in 0..files {
+            let (inner, name) = Self::name(number);
+            let path = folder.join(inner).join(name);
+            File::open(&path)?.read_to_end(&mut bytes)?;
+            if bytes.len() != (number + 1) * size {
+                let told = format!("{} has not {size} bytes", path.display());
+                return Err(io::Error::other(told));
+            }
         }
-        bytes.truncate(files * size);
         Ok(Self { bytes, size })
     }
 

@@ -26,8 +26,8 @@ struct What {
     /// host:port of the server
     #[arg(long, global = true, default_value = "127.0.0.1:3000")]
     addr: String,
-    /// a file with the bytes that are sent
-    #[arg(long, global = true, default_value = "/dev/null")]
+    /// a folder with the files that are sent
+    #[arg(long, global = true, default_value = ".")]
     source: PathBuf,
     #[arg(long, global = true, default_value_t = 1)]
     files: usize,
@@ -54,10 +54,12 @@ enum How {
         #[arg(long)]
         no_checksums: bool,
     },
-    /// creates alone, again and again if asked; `--size` may be anything
+    /// creates alone: the files of the other commands first, then new ones as often as asked
     Creates {
         #[arg(long, default_value_t = 1)]
         times: usize,
+        #[arg(long, default_value_t = 16 << 20)]
+        chunk_size: u64,
     },
     /// one GET
     Get { path: String },
@@ -107,18 +109,20 @@ fn main() -> io::Result<()> {
             let took = hoist::send(&plan, &source()?)?;
             json!({ "seconds": took.creates + took.packs, "creates": took.creates, "requests": took.requests })
         }
-        How::Creates { times } => {
+        How::Creates { times, chunk_size } => {
             let mut connection = Connection::open(addr)?;
-            let mut seconds = Vec::new();
-            for _ in 0..times {
+            let (mut seconds, mut present) = (Vec::new(), 0);
+            for time in 1..=times {
                 let begun = std::time::Instant::now();
-                for body in hoist::creates(what.files, what.size, 1 << 20) {
+                for body in hoist::creates(what.files, what.size, chunk_size, time) {
                     let target = ("POST", "/hoist/uploads");
-                    connection.request(target, "", &[body.as_bytes()], &[200])?;
+                    let answer = connection.request(target, "", &[body.as_bytes()], &[200])?;
+                    let answer = String::from_utf8_lossy(&answer.body).into_owned();
+                    present += answer.matches(r#""answer":"present""#).count();
                 }
                 seconds.push(begun.elapsed().as_secs_f64());
             }
-            json!({ "seconds": seconds })
+            json!({ "seconds": seconds, "present": present })
         }
         How::Get { path } => {
             let mut connection = Connection::open(addr)?;

@@ -1,7 +1,8 @@
 //! Reads and drops whatever is sent, and answers what the load client wants to hear: the client's ceiling.
-#![expect(clippy::print_stdout, reason = "its address, for who started it")]
+//! `sink host:port`.
 
 use std::{
+    env,
     io::{self, BufRead as _, BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
     thread,
@@ -13,8 +14,8 @@ use serde_json::{Value, json};
 const KEPT: usize = 1 << 20;
 
 fn main() -> io::Result<()> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    println!("http://{}/", listener.local_addr()?);
+    let addr = env::args().nth(1).unwrap_or("127.0.0.1:0".to_owned());
+    let listener = TcpListener::bind(addr)?;
     for stream in listener.incoming() {
         let stream = stream?;
         // A client that goes away ends its thread, and nothing else.

@@ -1,0 +1,35 @@
+// The pages of `bench/pages`, each made into one document.
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+
+const folder = join(import.meta.dirname, '../pages');
+const frame = (body, style = '', script = '') =>
+  `<!doctype html><html lang="en"><head><meta charset="utf-8"><link rel="icon" href="data:,"><title>bench</title><style>${style}</style></head>
+<body>${body}<script>${script.replaceAll('</script', '<\\/script')}</script></body></html>`;
+
+/** An input and a script without any library; what it does is in `settings.how`. */
+export const plain = () => frame('<input type="file" multiple>', '', `{${readFileSync(join(folder, 'plain.js'), 'utf8')}}`);
+
+const bundled = new Map();
+/** A page of a library from npm: script and style as a site would ship them, in the document itself. */
+export async function bundle(name) {
+  if (!bundled.has(name)) {
+    const { outputFiles } = await build({
+      entryPoints: [join(folder, `${name}.js`)],
+      outdir: '/',
+      bundle: true,
+      minify: true,
+      write: false,
+      format: 'iife',
+      target: 'chrome120',
+      logLevel: 'error',
+      loader: { '.svg': 'dataurl', '.woff': 'dataurl', '.woff2': 'dataurl' },
+    });
+    const text = (end) => outputFiles.find(({ path }) => path.endsWith(end))?.text ?? '';
+    bundled.set(name, { script: text('.js'), style: text('.css') });
+  }
+  const { script, style } = bundled.get(name);
+  return frame(name === 'filepond' ? '<input type="file" id="app" multiple>' : '<div id="app"></div>', style, script);
+}

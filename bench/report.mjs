@@ -1,0 +1,87 @@
+// RESULTS.md and chart.svg from results/*.json.
+
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { chart } from './lib/chart.mjs';
+import { digits, median, spread } from './lib/stats.mjs';
+
+const here = import.meta.dirname;
+/** The order in which people read them. */
+const ORDER = ['big', 'small', 'many64', 'slow1000', 'asks', 'million', 'browser-1gib', 'browser-20x20', 'browser-1000', 'browser-5000', 'browser-add', 'browser-load'];
+const PLACES = { tmpfs: 'in memory (tmpfs)', disk: 'on disk' };
+
+const good = (runs) => (runs ?? []).filter((run) => !run.failed);
+
+/** Everything that is told of one job. */
+async function read(name) {
+  const told = JSON.parse(readFileSync(join(here, 'results', `${name}.json`), 'utf8'));
+  const { default: job } = await import(`./jobs/${name}.mjs`);
+  const list = (place, key, column) => good(told.results[place]?.[key]).map(job.columns[column].of).filter(Number.isFinite);
+  const value = (place, key, column) => (list(place, key, column).length ? median(list(place, key, column)) : undefined);
+  const first = Object.keys(job.columns)[0];
+  /** Of two medians of the first column, or of another. */
+  const ratio = (place, one, other, column = first) => value(place, one, column) / value(place, other, column);
+  return { name, told, job, list, value, ratio, first };
+}
+
+const isReached = ({ is, least, most }) => (least === undefined || is >= least) && (most === undefined || is <= most);
+
+function table({ told, job, list, ratio, first }, place) {
+  const columns = Object.keys(job.columns);
+  const measured = Object.keys(told.results[place]).filter((key) => job.contestants[key]);
+  const hasRatio = job.measure && measured.includes(job.measure);
+  const head = ['', ...columns.slice(0, 1), ...(hasRatio ? [`× ${job.contestants[job.measure].title}`] : []), ...columns.slice(1)];
+  const rows = measured.map((key) => {
+    const runs = told.results[place][key];
+    const failed = runs.filter((run) => run.failed);
+    const title = `${job.contestants[key].title}${runs.length < told.runs ? ` (${runs.length} run)` : ''}`;
+    if (failed.length === runs.length) return [title, failed[0].failed, ...head.slice(2).map(() => '')];
+    const cells = columns.map((column) => spread(list(place, key, column)));
+    const share = hasRatio ? [Number.isFinite(ratio(place, key, job.measure)) ? digits(ratio(place, key, job.measure)) : '–'] : [];
+    return [title, cells[0], ...share, ...cells.slice(1)];
+  });
+  const line = (cells) => `| ${cells.join(' | ')} |`;
+  return [line(head), line(head.map((_, at) => (at ? '---:' : '---'))), ...rows.map(line)].join('\n');
+}
+
+function goals({ job, value, ratio, list }) {
+  const all = job.goals?.({ value, ratio, list }).filter(({ is }) => Number.isFinite(is)) ?? [];
+  return all.map((goal) => ({ ...goal, isReached: isReached(goal) }));
+}
+
+const goalLine = ({ goal, is, isAim, isReached: reached }) => `- ${reached ? '**reached**' : '**not reached**'}: ${goal}${isAim ? ' (aim)' : ''}: ${digits(is)}`;
+
+function section(read) {
+  const { told, job } = read;
+  const versions = Object.entries(told.versions).map(([peer, version]) => `${peer} ${version}`);
+  const tables = Object.keys(told.results).map((place) => `${job.places.length > 1 || place === 'disk' ? `${PLACES[place]}:\n\n` : ''}${table(read, place)}`);
+  const lines = goals(read).map(goalLine).join('\n');
+  return `## ${job.title}
+
+\`make bench JOB=${read.name}\`, ${told.runs} repetitions, ${told.machine.date}, at ${told.machine.commit}; ${versions.join(', ')}.
+
+${tables.join('\n\n')}
+${lines ? `\n${lines}\n` : ''}${job.notes ? `\n${job.notes.trim()}\n` : ''}`;
+}
+
+export async function report() {
+  const there = readdirSync(join(here, 'results')).map((file) => file.replace(/\.json$/, ''));
+  const jobs = await Promise.all(ORDER.filter((name) => there.includes(name)).map(read));
+  const { cpu, memory, kernel } = jobs.at(-1).told.machine;
+  const all = jobs.flatMap(goals);
+  const count = (list) => `${list.filter((goal) => goal.isReached).length} of ${list.length}`;
+  const text = `# Measured
+
+Written by \`make bench\`; not by hand. ${cpu}, ${memory}, Linux ${kernel}, everything over loopback without TLS, client and server on the same
+cores. Median (least–most); all contestants of a job take turns, each with a fresh server and an empty folder, and what is stored is compared
+with what was sent. Hoist verifies the BLAKE3 of each chunk and publishes each file under its name; the peers verify nothing and never sync,
+so \`process\` stands beside them, and \`power\`, the default, below it.
+
+Goals reached: ${count(all.filter((goal) => !goal.isAim))}; aims: ${count(all.filter((goal) => goal.isAim))}.
+
+${jobs.map(section).join('\n')}`;
+  writeFileSync(join(here, 'RESULTS.md'), text);
+  writeFileSync(join(here, 'chart.svg'), chart(jobs));
+}
+
+if (process.argv[1] === import.meta.filename) await report();
