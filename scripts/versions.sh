@@ -6,3 +6,6 @@ CARGO_DENY_VERSION=0.18.4
 CARGO_FUZZ_VERSION=0.13.2
 B3SUM_VERSION=1.8.7
 BINARYEN_VERSION=132.0.0
+# Peers of `make bench`; those from npm are in bench/package-lock.json.
+RUSTUS_VERSION=0.5.10
+COPYPARTY_VERSION=1.20.26

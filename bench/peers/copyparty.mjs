@@ -16,6 +16,7 @@ export async function serve(folder, { files = 0 } = {}) {
   mkdirSync(data);
   // It makes no folders for what is put.
   for (let number = 0; number < files; number += 1000) mkdirSync(join(data, nameOf(number), '..'));
-  const server = await start(program, ['-q', '-i', '127.0.0.1', '-p', String(port), '-v', `${data}::A`], { port, env: { HOME: folder } });
+  // `--wram`: without it, it writes nothing to a folder in memory.
+  const server = await start(program, ['-q', '--wram', '-i', '127.0.0.1', '-p', String(port), '-v', `${data}::A`], { port, env: { HOME: folder } });
   return { ...server, addr: `127.0.0.1:${port}`, stored: data };
 }
