@@ -13,7 +13,6 @@ const onNginx = (how) => ({
 const uppy = (peer, path) => ({
   peer,
   input: '.uppy-Dashboard-input',
-  isSlow: true,
   page: async (url, { auto = true } = {}) => ({
     url: `${url}/bench.html`,
     document: await bundle('uppy'),
@@ -24,7 +23,6 @@ const uppy = (peer, path) => ({
 const filepond = (chunked) => ({
   peer: 'sink',
   input: 'input[type=file]',
-  isSlow: true,
   // Nothing is kept, so nothing can be compared.
   keepsNothing: true,
   page: async (url, { auto = true } = {}) => ({
@@ -34,9 +32,15 @@ const filepond = (chunked) => ({
   }),
 });
 
+const hoist = {
+  peer: 'hoist',
+  input: '.hoist-uploader input[type=file]:not([webkitdirectory])',
+  page: (url) => ({ url: `${url}/`, attach: 'hoist.js' }),
+};
+
 /**
- * `peer` of `bench/peers`, `page` to open on it, `input` to put files in. Those with `isOwn` serve their
- * page themselves. What is stored is compared as `parts` says: `files` by hash, whatever their names;
+ * `peer` of `bench/peers`, `page` to open on it, `input` to put files in. Those without a `document`
+ * serve their page themselves. What is stored is compared as `parts` says: `files` by hash, whatever their names;
  * `joined`: all put together in the order of their names, which must be the sources put together.
  */
 export const uploaders = {
@@ -44,20 +48,13 @@ export const uploaders = {
   xhr: { ...onNginx('files'), title: 'plain XHR PUTs → nginx' },
   slices: { ...onNginx('slices'), title: 'slices of 32 MiB → nginx', parts: 'joined' },
   packs: { ...onNginx('packs'), title: 'packed into 1 MiB → nginx', parts: 'joined' },
-  hoist: {
-    title: 'Hoist',
-    peer: 'hoist',
-    isOwn: true,
-    input: '.hoist-uploader input[type=file]:not([webkitdirectory])',
-    page: (url) => ({ url: `${url}/`, attach: 'hoist.js' }),
-  },
+  hoist: { ...hoist, title: 'Hoist, `process`' },
+  'hoist-power': { ...hoist, title: 'Hoist, `power`', options: { durability: 'power' } },
   'uppy-rustus': { ...uppy('rustus', '/files/'), title: 'Uppy → rustus' },
   'uppy-tusd-node': { ...uppy('tusd-node', '/files/'), title: 'Uppy → @tus/server' },
   copyparty: {
     title: "copyparty's page",
     peer: 'copyparty',
-    isOwn: true,
-    isSlow: true,
     input: '#file1',
     page: (url) => ({ url: `${url}/`, attach: 'copyparty.js' }),
   },
