@@ -52,12 +52,30 @@ fn told_of(receiver: &Receiver, finished: &BTreeSet<String>) -> usize {
     seen
 }
 
+/// Rounds with one data folder. After each all of it is compared, so a thousand in one would be a
+/// million comparisons.
+const ROUNDS: u64 = 50;
+
 #[test]
 fn killed_again_and_again_it_loses_nothing_that_it_has_acknowledged() {
-    let rounds = rounds("HOIST_LAB_KILLS", 50);
+    let rounds = rounds("HOIST_LAB_KILLS", ROUNDS);
+    let mut sum = [0; 4];
+    for first in (0..rounds).step_by(usize::try_from(ROUNDS).unwrap()) {
+        let counts = killed(first + 1, ROUNDS.min(rounds - first));
+        sum = std::array::from_fn(|at| sum[at] + counts[at]);
+    }
+    let [chunks, finished, all, told] = sum;
+    println!(
+        "process: {rounds} kills, everything compared after each; at the end of each {ROUNDS} {chunks} chunks and \
+         {finished} files in all, {all} files whole, each told of, {told} deliveries"
+    );
+}
+
+/// Chunks and files of the last comparison, files at the end, deliveries.
+fn killed(seed: u64, rounds: u64) -> [usize; 4] {
     let data = tempfile::tempdir().unwrap();
     let files = data.path().join("files");
-    let load = Load::new(1);
+    let load = Load::new(seed);
     let (mut chunks, mut finished) = (0, 0);
     // Who is told of each file; not always at the first try.
     let unsigned = Arc::new(AtomicU64::new(0));
@@ -101,7 +119,5 @@ fn killed_again_and_again_it_loses_nothing_that_it_has_acknowledged() {
     assert!(all as u64 >= rounds, "{all}");
     let told = told_of(&receiver, &load.finished());
     assert_eq!(unsigned.load(Ordering::SeqCst), 0);
-    println!(
-        "process: {rounds} kills, {chunks} chunks and {finished} files compared each time at the end, {all} files whole, each told of, {told} deliveries"
-    );
+    [chunks, finished, all, told]
 }
