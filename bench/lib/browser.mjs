@@ -25,8 +25,9 @@ export const launch = () => chromium.launch({ executablePath: process.env.CHROMI
  * `page.url` is asked for; `page.document`, if given, is answered in the server's stead, so that a page of
  * ours has the same origin as the server it sends to and no request needs leave first. `page.attach` is
  * a script of `bench/pages` that watches a page which is not ours, `page.settings` what `bench` has.
+ * `countsBytes`: what comes over the line is counted, heads and all.
  */
-export async function open(browser, page) {
+export async function open(browser, page, { countsBytes = false } = {}) {
   const context = await browser.newContext();
   const tab = await context.newPage();
   const console_ = [];
@@ -35,6 +36,11 @@ export async function open(browser, page) {
   if (page.settings) await tab.addInitScript((settings) => Object.assign(globalThis.bench, settings), page.settings);
   if (page.attach) await tab.addInitScript(script(page.attach));
   const client = await context.newCDPSession(tab);
+  const line = { bytes: 0, requests: 0 };
+  if (countsBytes) {
+    client.on('Network.loadingFinished', ({ encodedDataLength }) => ((line.bytes += encodedDataLength), (line.requests += 1)));
+    await client.send('Network.enable');
+  }
   if (page.document) {
     // Whatever else the page asks for goes to the server. The route ends before anything is measured.
     await tab.route(page.url, (route) => route.fulfill({ contentType: 'text/html; charset=utf-8', body: page.document }));
@@ -42,7 +48,7 @@ export async function open(browser, page) {
   await tab.goto(page.url);
   await within(30_000, tab.evaluate(() => globalThis.bench.whenReady()), () => `the page is not ready: ${console_.join('; ')}`);
   if (page.document) await tab.unrouteAll();
-  return { tab, client, context, errors: console_ };
+  return { tab, client, context, line, errors: console_ };
 }
 
 /**

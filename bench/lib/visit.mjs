@@ -9,13 +9,13 @@ import { uploaders } from './uploaders.mjs';
 export const MB = 1e6;
 
 /** Opens the page of `uploader` on a fresh server and a fresh browser, and lets `work` have both. */
-export async function visit(uploader, folder, work, settings) {
+export async function visit(uploader, folder, work, settings, how) {
   const server = await peers[uploader.peer].serve(folder, uploader.options);
   try {
     const browser = await launch();
     try {
       const page = await uploader.page(`http://${server.addr}`, settings);
-      return await work(await open(browser, page), server);
+      return await work(await open(browser, page, how), server);
     } finally {
       await browser.close();
     }
