@@ -29,9 +29,10 @@ function isQuiet() {
 
 const run = (uploader, files) => async ({ folder, source }) => {
   const paths = source.paths.slice(0, files);
-  const work = async (tab) => {
-    await tab.context.setOffline(true);
-    const result = await handOver(tab, uploader.input, paths, { heap: true, probe: true, until: isQuiet, limitMs: LIMIT_MS });
+  const work = async (page) => {
+    await page.tab.send('Network.enable');
+    await page.tab.send('Network.emulateNetworkConditions', { offline: true, latency: 0, downloadThroughput: -1, uploadThroughput: -1 });
+    const result = await handOver(page, uploader.input, paths, { heap: true, probe: true, until: isQuiet, limitMs: LIMIT_MS });
     if (result.late) throw new Error(`more than ${result.late / 1000} s`);
     const ends = result.gaps.map(({ start, duration }) => start + duration - result.handed);
     return { responsive: Math.max(0, ...ends), ...result, gaps: undefined };

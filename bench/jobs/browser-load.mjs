@@ -1,13 +1,17 @@
 // A cold browser opens the page: how long until files can be dropped, and what came over the line.
 
+import { setTimeout as pause } from 'node:timers/promises';
 import { visit } from '../lib/visit.mjs';
 import { uploaders } from '../lib/uploaders.mjs';
 
 const run = (uploader) => ({ folder }) => {
   const work = async ({ tab, line }) => {
     const ready = await tab.evaluate(() => bench.ready);
-    // What the page loads behind it counts, too.
-    await tab.waitForLoadState('networkidle');
+    // What the page loads behind it counts, too: until nothing more has come for a while.
+    for (let seen = -1; seen < line.requests; ) {
+      seen = line.requests;
+      await pause(1000);
+    }
     return { ready, ...line };
   };
   return visit(uploader, folder, work, undefined, { countsBytes: true });

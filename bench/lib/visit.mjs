@@ -1,7 +1,8 @@
 // Jobs in which a page in Chromium sends files: who takes part, and what of it is told.
 
 import { peers } from '../peers/all.mjs';
-import { handOver, launch, open } from './browser.mjs';
+import { handOver, open } from './browser.mjs';
+import { launch } from './cdp.mjs';
 import { watched } from './load.mjs';
 import { compare } from './source.mjs';
 import { uploaders } from './uploaders.mjs';

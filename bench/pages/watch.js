@@ -10,6 +10,8 @@
     tasks: [],
     /** What ended the run, if it was no success. */
     failed: undefined,
+    /** What the page threw. */
+    errors: [],
     ready: undefined,
     ended: undefined,
   });
@@ -36,6 +38,7 @@
     look();
   };
 
+  addEventListener('error', ({ message }) => bench.errors.push(message));
   for (const type of ['input', 'change', 'drop']) {
     addEventListener(
       type,
