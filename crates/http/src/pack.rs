@@ -8,6 +8,7 @@
 use std::{
     collections::HashSet,
     mem,
+    pin::pin,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -22,7 +23,7 @@ use hoist_protocol::{ChunkResult, ErrorCode, Limits, PackChunk, PackManifest, Pa
 use hoist_store::{ChunkAnswer, ChunkWriter, Gathering, Party, StoreError};
 use tokio::{
     task::{JoinError, JoinSet},
-    time::sleep,
+    time::{sleep, timeout},
 };
 use tracing::Instrument as _;
 
@@ -31,6 +32,9 @@ use crate::{
     body::{BodyReader, too_short},
     router::Core,
 };
+
+/// Without bytes for this long, what came is written although it is no whole piece.
+const PAUSE: Duration = Duration::from_millis(250);
 
 pub(crate) async fn send_pack(
     State(core): State<Arc<Core>>,
@@ -227,17 +231,37 @@ impl Pack {
             }
         };
         while left > 0 {
-            let Some(bytes) = self.reader.next(left).await? else {
+            let (bytes, rested) = self.next(&mut writer, left).await?;
+            let Some(bytes) = bytes else {
                 return Err(too_short());
             };
             left -= bytes.len() as u64;
-            if let Err(error) = writer.write(self.core.now(), bytes).await {
+            let written = match rested {
+                Ok(()) => writer.write(self.core.now(), bytes).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = written {
                 drop(writer); // gives the lease back before the rest is waited for
                 self.reader.skip(left).await?;
                 return Ok(Err(error));
             }
         }
         Ok(Ok(writer))
+    }
+
+    /// The next bytes of a chunk. Who lets us wait for them, or sends slowly, holds no memory meanwhile; what
+    /// came of writing that is told beside them.
+    async fn next(
+        &mut self,
+        writer: &mut ChunkWriter,
+        most: u64,
+    ) -> Result<(Option<Bytes>, Result<(), StoreError>), ApiError> {
+        let mut next = pin!(self.reader.next(most));
+        if let Ok(next) = timeout(PAUSE, &mut next).await {
+            return Ok((next?, Ok(())));
+        }
+        let rested = writer.rest(self.core.now()).await;
+        Ok((next.await?, rested))
     }
 
     /// Finishes a chunk beside what arrives next; waits if too many are on their way.

@@ -188,7 +188,7 @@ async fn accept(listener: &TcpListener, room: &std::sync::Arc<Semaphore>) -> io:
 }
 
 /// Connections from here on get a smaller buffer each.
-const FEW: usize = 64;
+const FEW: usize = 8;
 
 fn builder(config: &ServeConfig, buffer: usize) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());

@@ -27,7 +27,7 @@ pub(crate) const PIECE: usize = 512 << 10;
 /// The fewest; small writes cost time.
 pub(crate) const SMALL_PIECE: usize = 8 << 10;
 /// All together hold about so much, while they are not so many that each has the fewest.
-const ALL_PIECES: usize = 8 << 20;
+const ALL_PIECES: usize = 4 << 20;
 
 /// How much one of so many writers collects before it writes.
 pub(crate) fn share(writers: usize, most: usize) -> usize {
@@ -266,6 +266,23 @@ impl ChunkWriter {
             }
         }
         Ok(())
+    }
+
+    /// Writes what waits for the rest of its piece, because nothing comes at present: a thousand who pause
+    /// would hold a thousand pieces. A few bytes stay; small writes cost time. `now` renews the lease.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::write`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Self::write`].
+    pub async fn rest(&mut self, now: Millis) -> Result<(), StoreError> {
+        if self.buffer.len() < SMALL_PIECE {
+            return Ok(());
+        }
+        self.flush(now).await
     }
 
     /// Hands the buffered piece on.

@@ -1,8 +1,8 @@
 //! How much memory many uploads take.
 
-use std::{io::Write as _, net::TcpStream};
+use std::{fs, io::Write as _, net::TcpStream, path::Path};
 
-use crate::program::Program;
+use crate::program::{Program, until};
 
 /// Creates so many uploads of 1 MiB, a thousand with a call.
 fn create(program: &Program, count: usize) -> Vec<String> {
@@ -37,6 +37,35 @@ fn begin(program: &Program, id: &str, bytes: &[u8]) -> TcpStream {
     stream
 }
 
+/// How many bytes with this value lie in the files below a folder.
+fn count(folder: &Path, value: u8) -> usize {
+    let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
+    entries
+        .map(|entry| match entry.file_type().unwrap() {
+            kind if kind.is_dir() => count(&entry.path(), value),
+            _ => {
+                let bytes = fs::read(entry.path()).unwrap_or_default();
+                bytes.into_iter().filter(|&byte| byte == value).count()
+            }
+        })
+        .sum()
+}
+
+/// Less than a piece, and nothing after it: it does not wait in memory for the rest.
+#[test]
+fn what_came_before_a_pause_is_on_the_disk_and_not_in_memory() {
+    let data = tempfile::tempdir().unwrap();
+    let program = Program::start(data.path(), &["--body-idle", "1h"]);
+    let ids = create(&program, 1);
+    let some = vec![0xA7; 300 << 10];
+    let before = count(data.path(), 0xA7);
+    let stream = begin(&program, &ids[0], &some);
+    until("it is written", || {
+        count(data.path(), 0xA7) >= before + some.len()
+    });
+    drop(stream);
+}
+
 #[test]
 fn ten_thousand_open_uploads_and_a_thousand_in_work_have_a_bound_in_memory() {
     let open = 10_000;
@@ -53,7 +82,7 @@ fn ten_thousand_open_uploads_and_a_thousand_in_work_have_a_bound_in_memory() {
         .map(|id| begin(&program, id, &bytes))
         .collect();
     let sent = (active * bytes.len()) as u64;
-    crate::program::until("all of it was read", || program.received_bytes() >= sent);
+    until("all of it was read", || program.received_bytes() >= sent);
     let busy = program.resident();
     drop(streams);
     println!(
