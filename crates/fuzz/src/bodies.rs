@@ -208,10 +208,16 @@ pub(crate) fn form(bytes: &[u8]) -> bool {
     ];
     match kind {
         b'r' => {
-            let [first, second, third] = frames.map(|frames| run(submit(rest, frames)));
+            // Of two faults in one body the first that is seen is told, and that depends on how much has come.
+            let alike = |(status, stored): (StatusCode, _)| {
+                let told = (status == StatusCode::SEE_OTHER).then_some(status);
+                assert!(told.is_some() || status.is_client_error(), "{status}");
+                (told, stored)
+            };
+            let [first, second, third] = frames.map(|frames| alike(run(submit(rest, frames))));
             assert_eq!(first, second);
             assert_eq!(first, third);
-            first.0 == StatusCode::SEE_OTHER
+            first.0.is_some()
         }
         b's' => {
             let Some((body, expected)) = encode(rest) else {

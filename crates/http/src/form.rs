@@ -300,8 +300,9 @@ pub(crate) fn page(headers: &HeaderMap, otherwise: &str) -> String {
             .as_str()
             .eq_ignore_ascii_case(text(header::HOST)?);
         let page = referrer.path_and_query()?.as_str();
-        // `//evil.example` would be another host, and browsers take a backslash for a slash.
-        (is_ours && !page.starts_with("//") && !page.starts_with("/\\"))
+        // `http://host?a` has a query and no path, `//evil.example` would be another host, and browsers take a
+        // backslash for a slash.
+        (is_ours && page.starts_with('/') && !page.starts_with("//") && !page.starts_with("/\\"))
             .then(|| without_error(page))
     };
     ours().unwrap_or_else(|| otherwise.to_owned())
