@@ -65,6 +65,9 @@ pub struct EngineConfig {
     /// Most bytes that are read and hashed but not yet acknowledged, those in flight included. A
     /// driver that sends buffers holds at most this much. Default 64 MiB.
     pub read_ahead: u64,
+    /// Whether a pack of whole files costs the driver much less than one of their pieces: then files that a
+    /// pack can carry whole wait until all of their chunks are hashed. Default `false`.
+    pub whole_files: bool,
     /// What to do if another file has the path of one that is added. Default: both stay.
     pub on_conflict: OnConflict,
     /// What is taken at all.
@@ -90,6 +93,7 @@ impl EngineConfig {
             max_concurrent: 4,
             chunk_size: None,
             read_ahead: 64 << 20,
+            whole_files: false,
             on_conflict: OnConflict::KeepBoth,
             restrictions: Restrictions::default(),
             retry: RetryPolicy::default(),

@@ -56,6 +56,16 @@ impl Line {
             .max(1)
     }
 
+    /// Most bytes of a file that is sent whole although it makes a pack larger than wanted: what would still
+    /// take no longer than a request may, and four packs as long as nobody knows.
+    pub(crate) fn most_at_once(&self, config: &EngineConfig) -> u64 {
+        let by_time = self.request_rate.map_or(4 * FIRST_PACK, |rate| {
+            rate.saturating_mul(2 * AIM_MS) / 1000
+        });
+        let share = config.read_ahead / u64::from(self.parallel(config).saturating_add(1));
+        by_time.min(share).min(self.ceiling)
+    }
+
     /// What a request of so many bytes should take, if that is known.
     pub(crate) fn expected_ms(&self, bytes: u64) -> Option<u64> {
         Some(bytes.saturating_mul(1000) / self.request_rate?.max(1))

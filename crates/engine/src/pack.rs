@@ -103,6 +103,22 @@ impl Pack {
     }
 }
 
+/// How the hashed chunks of a file travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Travel {
+    /// As they come.
+    Pieces,
+    /// All of them in one pack.
+    Whole {
+        /// Bytes of the file.
+        size: u64,
+        /// Its chunks.
+        chunks: u64,
+    },
+    /// All in one pack, when the others are hashed too.
+    Later,
+}
+
 impl Engine {
     /// Sends packs while there is room for a request and enough to send.
     pub(crate) fn send_packs(&mut self) {
@@ -134,38 +150,89 @@ impl Engine {
 
     /// Chunks for the next pack, in the order of the queue.
     fn choose(&self) -> Vec<(FileKey, u32, u64)> {
-        let size = self.line.pack_size(&self.config, &self.limits);
-        let most = most_chunks(&self.limits);
-        let mut limit = most;
+        let target = self.line.pack_size(&self.config, &self.limits);
+        let mut limit = most_chunks(&self.limits);
         let mut bytes: u64 = 0;
         let mut chunks: Vec<(FileKey, u32, u64)> = Vec::new();
+        let mut file: Option<(FileKey, Travel)> = None;
         for (key, index) in self.queue.hashed() {
+            let travel = match file {
+                Some((same, travel)) if same == key => travel,
+                _ => self.travel(key),
+            };
+            let is_first = file
+                .replace((key, travel))
+                .is_none_or(|(last, _)| last != key);
             let Some((len, file_limit)) =
                 self.read_transfer(key, |transfer| (transfer.len(index), transfer.pack_limit))
             else {
                 continue;
             };
             let file_limit = usize::try_from(file_limit).unwrap_or(usize::MAX).max(1);
-            if file_limit <= chunks.len() {
-                // It was in packs that failed: it travels in a smaller one, later.
+            if travel == Travel::Later || file_limit <= chunks.len() {
+                // Not all of it is hashed; or it was in packs that failed: then it travels in a
+                // smaller one, later.
                 continue;
             }
-            let count = u64::try_from(chunks.len()).unwrap_or(u64::MAX);
+            // All of a file that travels whole must fit, even if it makes the pack larger than wanted.
+            let (more, room) = match travel {
+                Travel::Whole { size, .. } if is_first => (size, self.limits.pack_size),
+                Travel::Whole { .. } => (0, self.limits.pack_size),
+                Travel::Pieces | Travel::Later => (len, target),
+            };
+            let count = match travel {
+                Travel::Whole { chunks: all, .. } if is_first => all,
+                _ => 1,
+            };
+            let count = u64::try_from(chunks.len())
+                .unwrap_or(u64::MAX)
+                .saturating_add(count);
             let body = bytes
-                .saturating_add(len)
-                .saturating_add(Pack::overhead(count.saturating_add(1)));
-            let is_full = bytes.saturating_add(len) > size || body > self.limits.pack_size;
-            if !chunks.is_empty() && is_full {
+                .saturating_add(more)
+                .saturating_add(Pack::overhead(count));
+            let is_full = bytes.saturating_add(more) > room || body > self.limits.pack_size;
+            let is_enough = is_first && bytes >= target;
+            if !chunks.is_empty() && (is_full || is_enough) {
                 break;
             }
             chunks.push((key, index, len));
-            bytes = bytes.saturating_add(len);
+            bytes = bytes.saturating_add(more);
             limit = limit.min(file_limit);
             if chunks.len() >= limit {
                 break;
             }
         }
         chunks
+    }
+
+    /// How the hashed chunks of a file travel.
+    fn travel(&self, key: FileKey) -> Travel {
+        let is_late = || {
+            let since = self.queue.hashed_since;
+            since.is_some_and(|since| self.now >= since.plus(LONGEST_WAIT_MS))
+        };
+        self.read_transfer(key, |transfer| {
+            let size = transfer.layout.file_size();
+            let chunks = u64::from(transfer.layout.count());
+            let fits = size.saturating_add(Pack::overhead(chunks)) <= self.limits.pack_size
+                && chunks <= u64::try_from(most_chunks(&self.limits)).unwrap_or(0)
+                && size <= self.line.most_at_once(&self.config);
+            if !self.config.whole_files
+                || chunks < 2
+                || !fits
+                || transfer.pack_limit < u32::MAX
+                || !transfer.is_untouched()
+            {
+                Travel::Pieces
+            } else if transfer.is_all_ready() {
+                Travel::Whole { size, chunks }
+            } else if is_late() {
+                Travel::Pieces
+            } else {
+                Travel::Later
+            }
+        })
+        .unwrap_or(Travel::Pieces)
     }
 
     fn send_pack(&mut self, chunks: Vec<(FileKey, u32, u64)>) {

@@ -154,6 +154,17 @@ impl Transfer {
         self.work.get(index).copied()
     }
 
+    /// Whether nothing of the file was ever sent: it can travel whole.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.acked.is_empty() && self.handed.is_empty()
+    }
+
+    /// Whether each chunk is hashed and waits for a pack.
+    pub(crate) fn is_all_ready(&self) -> bool {
+        let is_ready = |(_, work): &(u32, &Work)| matches!(work, Work::Ready(_));
+        u32::try_from(self.work.iter().filter(is_ready).count()) == Ok(self.layout.count())
+    }
+
     pub(crate) fn has_work(&self) -> bool {
         !self.work.is_empty()
     }

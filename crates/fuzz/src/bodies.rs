@@ -49,9 +49,9 @@ fn server() -> (Store, Router) {
     (store.clone(), router(store, config))
 }
 
-async fn post(router: &Router, path: &str, body: Body) -> (StatusCode, Bytes) {
+async fn post(router: &Router, path: &str, media_type: &str, body: Body) -> (StatusCode, Bytes) {
     let request = Request::post(path)
-        .header("content-type", "multipart/form-data; boundary=BOUND")
+        .header("content-type", media_type)
         .body(body)
         .unwrap();
     let response = router.clone().oneshot(request).await.unwrap();
@@ -71,7 +71,11 @@ struct Outcome {
     files: Vec<UploadStatus>,
 }
 
-async fn send(pack: &[u8], frames: Frames) -> Outcome {
+/// What a form is sent as.
+const FORM: &str = "multipart/form-data; boundary=BOUND";
+const PACK: &str = "application/octet-stream";
+
+async fn send(pack: &[u8], media_type: &str, frames: Frames) -> Outcome {
     let (store, router) = server();
     let party = Party::known(Owner::shared());
     let new = SIZES.map(|(byte, size)| NewFile {
@@ -91,7 +95,7 @@ async fn send(pack: &[u8], frames: Frames) -> Outcome {
     for (name, id) in names().iter().zip(&ids) {
         replace(&mut pack, name.as_bytes(), id.to_string().as_bytes());
     }
-    let (status, answer) = post(&router, "/packs", frames.body(&pack)).await;
+    let (status, answer) = post(&router, "/packs", media_type, frames.body(&pack)).await;
     let files = store.status(NOW, &party, &ids, None).await.unwrap();
     let mut text = serde_json::to_vec(&files).unwrap();
     let mut answer = answer.to_vec();
@@ -123,15 +127,21 @@ pub(crate) fn pack(bytes: &[u8]) -> bool {
     let Some((size, pack)) = bytes.split_first() else {
         return false;
     };
+    // Whatever it is, as a form it is never more than refused, and read alike however it comes.
+    let is_taken = |frames| run(send(pack, FORM, frames)).status == StatusCode::OK;
+    assert_eq!(
+        is_taken(Frames::Of(usize::from(*size) + 1)),
+        is_taken(Frames::Announced)
+    );
     let chunks = chunks(pack);
-    let outcome = run(send(pack, Frames::Of(usize::from(*size) + 1)));
+    let outcome = run(send(pack, PACK, Frames::Of(usize::from(*size) + 1)));
     assert_eq!(
         outcome.status == StatusCode::OK,
         chunks.is_some(),
         "{:?}",
         outcome.status
     );
-    let announced = run(send(pack, Frames::Announced));
+    let announced = run(send(pack, PACK, Frames::Announced));
     assert_eq!(announced.status, outcome.status);
     let (Some(chunks), Some(answer)) = (chunks, &outcome.answer) else {
         return false;
@@ -140,7 +150,12 @@ pub(crate) fn pack(bytes: &[u8]) -> bool {
     let uploads: BTreeSet<_> = chunks.iter().map(|(id, ..)| *id).collect();
     if uploads.len() == chunks.len() {
         assert_eq!(announced, outcome);
-        assert_eq!(run(send(pack, Frames::Of(1))), outcome);
+        assert_eq!(run(send(pack, PACK, Frames::Of(1))), outcome);
+        if let Some(form) = in_form(pack, &chunks) {
+            for frames in [Frames::Announced, Frames::Of(usize::from(*size) + 1)] {
+                assert_eq!(run(send(&form, FORM, frames)), outcome);
+            }
+        }
     }
     assert_eq!(answer.results.len(), chunks.len());
     for ((id, index, content, checksum), result) in chunks.iter().zip(&answer.results) {
@@ -191,6 +206,25 @@ fn chunks(pack: &[u8]) -> Option<Vec<Chunk<'_>>> {
     (rest.is_empty() && chunks.len() <= 1024).then_some(chunks)
 }
 
+/// A pack whose chunks are each of an upload of its own, in the shape of a form; `None` if its manifest is not one line.
+fn in_form(pack: &[u8], chunks: &[Chunk<'_>]) -> Option<Vec<u8>> {
+    let content: usize = chunks.iter().map(|chunk| chunk.2.len()).sum();
+    let json = pack.get(4..pack.len() - content)?;
+    if json.contains(&b'\r') {
+        return None;
+    }
+    let mut form = Vec::new();
+    for part in [json].into_iter().chain(chunks.iter().map(|chunk| chunk.2)) {
+        form.extend_from_slice(
+            b"--BOUND\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\n",
+        );
+        form.extend_from_slice(part);
+        form.extend_from_slice(b"\r\n");
+    }
+    form.extend_from_slice(b"--BOUND--\r\n");
+    Some(form)
+}
+
 /// A path, a name, and a hash: what was stored of a file.
 type Stored = (String, String, u64, [u8; 32]);
 
@@ -235,7 +269,7 @@ pub(crate) fn form(bytes: &[u8]) -> bool {
 
 async fn submit(body: &[u8], frames: Frames) -> (StatusCode, Vec<Stored>) {
     let (_store, router) = server();
-    let (status, _) = post(&router, "/form", frames.body(body)).await;
+    let (status, _) = post(&router, "/form", FORM, frames.body(body)).await;
     let request = Request::get("/uploads?limit=1000")
         .body(Body::empty())
         .unwrap();

@@ -167,6 +167,24 @@ impl BodyReader {
         Ok(held)
     }
 
+    /// What stands before the next carriage return, which is not taken; `None` if that is longer than `most`.
+    pub(crate) async fn line(&mut self, core: &Core, most: u64) -> Result<Option<Held>, ApiError> {
+        let mut held = Held::default();
+        loop {
+            let bytes = self.next(u64::MAX).await?.ok_or_else(too_short)?;
+            let end = bytes.iter().position(|&byte| byte == b'\r');
+            let line = bytes.slice(..end.unwrap_or(bytes.len()));
+            if held.bytes.len() as u64 + line.len() as u64 > most {
+                return Ok(None);
+            }
+            held.push(core, &line)?;
+            if let Some(end) = end {
+                self.rest = bytes.slice(end..);
+                return Ok(Some(held));
+            }
+        }
+    }
+
     /// Throws `length` bytes away.
     pub(crate) async fn skip(&mut self, mut length: u64) -> Result<(), ApiError> {
         while length > 0 {

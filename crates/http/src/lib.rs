@@ -47,6 +47,7 @@ mod limits;
 mod list;
 mod origin;
 mod pack;
+mod pack_form;
 mod password;
 mod range;
 mod router;

@@ -30,6 +30,7 @@ use tracing::Instrument as _;
 use crate::{
     Access, ApiError, Stopping, answer,
     body::{BodyReader, too_short},
+    pack_form::{FRAME_SIZE, PackForm},
     router::Core,
 };
 
@@ -43,7 +44,10 @@ pub(crate) async fn send_pack(
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
     let limits = core.store.limits(core.now(), &access.party).await?;
-    let mut reader = BodyReader::new(&core, &parts, body, limits.pack_size);
+    let form = PackForm::announced(&parts.headers)?;
+    let frame = if form.is_some() { FRAME_SIZE } else { 0 };
+    let most = limits.pack_size.saturating_add(frame);
+    let mut reader = BodyReader::new(&core, &parts, body, most);
     access.require(|rights| rights.send)?;
     reader.check_announced()?;
     let transfer = core.transfer()?;
@@ -57,6 +61,7 @@ pub(crate) async fn send_pack(
         party: access.party,
         stopping,
         reader,
+        form,
         finishing: JoinSet::new(),
         gathered: Vec::new(),
         gathering: None,
@@ -92,6 +97,8 @@ struct Pack {
     party: Party,
     stopping: Option<Stopping>,
     reader: BodyReader,
+    /// What stands around the manifest and the bytes of each file.
+    form: Option<PackForm>,
     /// Chunks that are whole here, with their places in the manifest.
     finishing: JoinSet<Vec<Outcome>>,
     /// Small files that are whole here and wait for others, with their places in the manifest.
@@ -104,7 +111,11 @@ struct Pack {
 
 impl Pack {
     async fn receive(mut self, limits: &Limits) -> Result<PackResponse, ApiError> {
-        let manifest = read_manifest(&self.core, &mut self.reader, limits).await?;
+        if let Some(form) = &mut self.form {
+            form.open(&mut self.reader).await?;
+        }
+        let is_bare = self.form.is_none();
+        let manifest = read_manifest(&self.core, &mut self.reader, limits, is_bare).await?;
         self.outcomes.resize_with(manifest.chunks.len(), || None);
         let read = match self.stopping.clone() {
             None => self.read_chunks(&manifest).await,
@@ -134,6 +145,15 @@ impl Pack {
             if self.stopping.as_ref().is_some_and(Stopping::is_stopping) {
                 return Err(restarting());
             }
+            // Chunks of one upload that follow each other are one part of a form.
+            let before = place
+                .checked_sub(1)
+                .and_then(|before| manifest.chunks.get(before));
+            if let Some(form) = &mut self.form
+                && before.is_none_or(|before| before.upload != chunk.upload)
+            {
+                form.open(&mut self.reader).await?;
+            }
             if self.gathers(manifest, chunk).await {
                 let bytes = self.read_small(chunk).await?;
                 self.gathered.push((place, chunk.clone(), bytes));
@@ -143,6 +163,9 @@ impl Pack {
                 Ok(writer) => self.finish(place, writer).await,
                 Err(error) => self.settle_at(place, Err(error)),
             }
+        }
+        if let Some(form) = self.form.take() {
+            form.close(&mut self.reader).await?;
         }
         match self.reader.next(1).await? {
             None => Ok(()),
@@ -326,27 +349,29 @@ impl Pack {
 /// What became of the chunk at this place of the manifest.
 type Outcome = (usize, Result<ChunkAnswer, StoreError>);
 
-/// Reads the manifest and checks it against the limits, before a byte of a chunk is read.
+/// Reads the manifest and checks it against the limits, before a byte of a chunk is read. `is_bare`: nothing
+/// stands around it and the bytes.
 async fn read_manifest(
     core: &Core,
     reader: &mut BodyReader,
     limits: &Limits,
+    is_bare: bool,
 ) -> Result<PackManifest, ApiError> {
-    let prefix = reader.exactly(core, 4).await?;
-    let size = prefix
-        .bytes
-        .iter()
-        .fold(0, |size, &byte| size << 8 | u64::from(byte));
-    if size > limits.manifest_size {
-        return Err(ApiError::new(
-            ErrorCode::TooLarge,
-            format!(
-                "The manifest is {size} bytes, and at most {} are allowed",
-                limits.manifest_size
-            ),
-        ));
-    }
-    let json = reader.exactly(core, size).await?;
+    let json = if is_bare {
+        let prefix = reader.exactly(core, 4).await?;
+        let size = prefix
+            .bytes
+            .iter()
+            .fold(0, |size, &byte| size << 8 | u64::from(byte));
+        if size > limits.manifest_size {
+            return Err(too_long(size, limits));
+        }
+        reader.exactly(core, size).await?
+    } else {
+        let line = reader.line(core, limits.manifest_size).await?;
+        line.ok_or_else(|| too_long(limits.manifest_size + 1, limits))?
+    };
+    let size = json.bytes.len() as u64;
     let manifest: PackManifest = serde_json::from_slice(&json.bytes).map_err(|error| {
         ApiError::new(
             ErrorCode::InvalidRequest,
@@ -362,7 +387,7 @@ async fn read_manifest(
     let whole = manifest
         .chunks
         .iter()
-        .try_fold(4 + size, |sum, chunk| sum.checked_add(chunk.length))
+        .try_fold(size + 4, |sum, chunk| sum.checked_add(chunk.length))
         .filter(|&whole| whole <= limits.pack_size)
         .ok_or_else(|| {
             ApiError::new(
@@ -370,11 +395,21 @@ async fn read_manifest(
                 format!("A pack may be at most {} bytes", limits.pack_size),
             )
         })?;
-    if reader.announced().is_some_and(|all| all != whole) {
+    if is_bare && reader.announced().is_some_and(|all| all != whole) {
         return Err(ApiError::new(
             ErrorCode::InvalidRequest,
             "The lengths in the manifest are not the length of the request",
         ));
     }
     Ok(manifest)
+}
+
+fn too_long(size: u64, limits: &Limits) -> ApiError {
+    ApiError::new(
+        ErrorCode::TooLarge,
+        format!(
+            "The manifest is at least {size} bytes, and at most {} are allowed",
+            limits.manifest_size
+        ),
+    )
 }

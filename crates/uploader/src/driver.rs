@@ -47,6 +47,14 @@ fn now() -> Millis {
     Millis(browser::now_ms() as u64)
 }
 
+const fn sends_buffers(options: &UploaderOptions, is_safari: bool) -> bool {
+    match options.body {
+        Body::Auto => is_safari,
+        Body::Slices => false,
+        Body::Buffer => true,
+    }
+}
+
 /// See the module.
 pub(crate) struct Driver {
     me: Weak<Self>,
@@ -108,14 +116,20 @@ impl Driver {
     }
 
     fn new(board: Board, options: Arc<UploaderOptions>) -> Option<Rc<Self>> {
+        let is_safari = browser::is_safari();
+        let defaults = EngineConfig::new(Sender::new(browser::random_hex()).ok()?);
+        let is_buffer = sends_buffers(&options, is_safari);
         let config = EngineConfig {
+            // What is not kept in memory costs nothing while it waits.
+            read_ahead: defaults.read_ahead << u32::from(!is_buffer),
+            whole_files: !is_buffer,
             auto_start: options.auto_start,
             chunk_size: options.chunk_size,
             max_concurrent: options.max_concurrent,
             on_conflict: options.on_conflict,
             restrictions: options.restrictions.clone(),
             retry: options.retry,
-            ..EngineConfig::new(Sender::new(browser::random_hex()).ok()?)
+            ..defaults
         };
         let seed = u64::from_str_radix(browser::random_hex().get(..16)?, 16).ok()?;
         let mut publisher = Publisher::default();
@@ -153,7 +167,7 @@ impl Driver {
                 is_frame_asked: Cell::new(false),
                 listeners: RefCell::default(),
                 leave_guard: RefCell::default(),
-                is_safari: browser::is_safari(),
+                is_safari,
             }
         }))
     }
@@ -188,11 +202,7 @@ impl Driver {
 
     /// Whether packs are sent as one buffer each.
     pub(crate) fn sends_buffers(&self) -> bool {
-        match self.options.body {
-            Body::Auto => self.is_safari,
-            Body::Slices => false,
-            Body::Buffer => true,
-        }
+        sends_buffers(&self.options, self.is_safari)
     }
 
     /// The file of a key, while there is one.

@@ -9,14 +9,25 @@ use std::{
 use gloo_file::{Blob, File};
 use hoist_engine::{Event, FileKey};
 use hoist_protocol::{ByteRange, Checksum, ChunkHasher, ChunkLayout};
-use js_sys::{ArrayBuffer, Uint8Array};
-use wasm_bindgen::JsCast;
+use js_sys::{Promise, Uint8Array};
+use wasm_bindgen::{JsCast, prelude::wasm_bindgen};
 use wasm_bindgen_futures::JsFuture;
 
 use crate::{browser, driver::Driver};
 
-/// Reads at one time: enough that the disk is never idle.
-const READS: usize = 4;
+#[wasm_bindgen(module = "/js/bytes.js")]
+extern "C" {
+    /// The bytes of a range as an `Uint8Array`, or `undefined`. Never fails.
+    #[wasm_bindgen(js_name = read)]
+    fn read_range(file: &web_sys::Blob, start: f64, end: f64) -> Promise;
+    /// Lets the next reading use the memory of this one.
+    #[wasm_bindgen(js_name = giveBack)]
+    fn give_back(bytes: &Uint8Array);
+}
+
+/// Bytes read at one time: enough that the disk is never idle, and that small files are read many
+/// at once.
+const READING: u64 = 4 << 20;
 /// Hashed at once; about a millisecond.
 const PIECE: u32 = 1 << 20;
 /// After this long the page gets its turn.
@@ -35,6 +46,13 @@ struct Job {
     serial: u64,
 }
 
+impl Job {
+    /// Bytes to be read.
+    fn size(&self) -> u64 {
+        self.layout.range(self.index).map_or(0, ByteRange::len)
+    }
+}
+
 /// What is known of one chunk.
 struct Slot {
     place: (FileKey, u32),
@@ -51,7 +69,8 @@ pub(crate) struct Reader {
     /// Sorted by place: new ones come at the end, the chunks of a file are neighbours. A map would
     /// be no faster here and weighs eight kilobytes of wasm.
     slots: RefCell<Vec<Slot>>,
-    running: Cell<usize>,
+    /// Bytes that are being read.
+    running: Cell<u64>,
     serial: Cell<u64>,
     /// Where a piece is copied to be hashed; one for all, so that wasm memory does not grow.
     scratch: RefCell<Vec<u8>>,
@@ -87,13 +106,13 @@ impl Reader {
 
     /// Begins reads while there is room for them.
     pub(crate) fn pump(&self, driver: &Rc<Driver>) {
-        while self.running.get() < READS {
+        while self.running.get() < READING {
             let job = self.queue.borrow_mut().pop_front();
             let Some(job) = job else { return };
             if !self.is_wanted(&job) {
                 continue;
             }
-            self.running.set(self.running.get() + 1);
+            self.running.set(self.running.get() + job.size());
             let file = driver.file(job.key);
             browser::spawn(run(Rc::downgrade(driver), file, job));
         }
@@ -162,13 +181,16 @@ async fn run(driver: Weak<Driver>, file: Option<File>, job: Job) {
         return;
     };
     let reader = &driver.reader;
-    reader.running.set(reader.running.get().saturating_sub(1));
+    let left = reader.running.get().saturating_sub(job.size());
+    reader.running.set(left);
+    let (checksum, bytes) = hashed.unzip();
+    let is_small = job.size() <= SMALL;
+    let is_kept = reader.is_wanted(&job) && job.keep && (is_small || driver.sends_buffers());
+    if let Some(bytes) = bytes.as_ref().filter(|_| !is_kept && !is_small) {
+        give_back(bytes);
+    }
     if reader.is_wanted(&job) {
-        let (checksum, bytes) = hashed.unzip();
-        let keeps = |bytes: &Uint8Array| {
-            job.keep && (driver.sends_buffers() || u64::from(bytes.length()) <= SMALL)
-        };
-        reader.settle(&job, bytes.filter(keeps));
+        reader.settle(&job, bytes.filter(|_| is_kept));
         driver.feed(Event::Hashed {
             key: job.key,
             index: job.index,
@@ -202,13 +224,13 @@ async fn hash(driver: &Weak<Driver>, file: &File, job: &Job) -> Option<(Checksum
 
 /// Reads bytes of a file into JavaScript's memory, not into wasm's.
 pub(crate) async fn read(file: &File, range: ByteRange) -> Option<Uint8Array> {
-    // `File::slice` of gloo would make a new file with a name; a blob's is a mere reference.
     let blob: &Blob = file;
-    let slice = blob.slice(range.start, range.end);
-    let slice: &web_sys::Blob = slice.as_ref();
-    let buffer = JsFuture::from(slice.array_buffer()).await.ok()?;
-    let bytes = Uint8Array::new(buffer.unchecked_ref::<ArrayBuffer>());
-    (u64::from(bytes.length()) == range.len()).then_some(bytes)
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a browser's files are smaller than 2^53"
+    )]
+    let bytes = read_range(blob.as_ref(), range.start as f64, range.end as f64);
+    JsFuture::from(bytes).await.ok()?.dyn_into().ok()
 }
 
 /// Whether a byte of the file can be read; `None` if not, else whether the file is what it was.

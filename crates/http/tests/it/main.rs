@@ -23,6 +23,7 @@ mod list;
 mod memory;
 mod origin;
 mod pack;
+mod pack_form;
 mod running;
 mod sockets;
 mod status;

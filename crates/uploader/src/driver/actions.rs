@@ -171,7 +171,7 @@ impl Driver {
         parts: &[(FileKey, ByteRange)],
     ) {
         let answered = |request, result| Event::PackAnswered { request, result };
-        let Some(head) = head(manifest) else {
+        let Ok(json) = serde_json::to_string(manifest) else {
             self.feed(answered(request, Err(Failure::NoAnswer)));
             return;
         };
@@ -181,8 +181,24 @@ impl Driver {
             .zip(parts)
             .map(|(chunk, &(key, _))| self.reader.take(key, chunk.index))
             .collect();
-        if self.sends_buffers() {
+        let is_buffer = self.sends_buffers();
+        if !is_buffer
+            && kept.iter().all(Option::is_none)
+            && let Some(files) = self.whole_files(parts)
+        {
+            let form = Payload::Form(transport::pack_form(&json, &files));
+            self.call(request, route::PACKS, &form, answered, true);
+            return;
+        }
+        let head = head(&json);
+        if is_buffer {
             self.gather(request, head, parts.to_vec(), kept);
+            return;
+        }
+        if let Some(bytes) = kept.iter().cloned().collect::<Option<Vec<_>>>() {
+            let all = [vec![head], bytes].concat();
+            let payload = Payload::Buffer(transport::pack_buffer(&all));
+            self.call(request, route::PACKS, &payload, answered, true);
             return;
         }
         let list = Array::of1(&head);
@@ -206,6 +222,25 @@ impl Driver {
             Some(blob) => self.call(request, route::PACKS, &Payload::Blob(blob), answered, true),
             None => self.feed(answered(request, Err(Failure::NoAnswer))),
         }
+    }
+
+    /// The files of a pack, if it carries all bytes of each.
+    fn whole_files(&self, parts: &[(FileKey, ByteRange)]) -> Option<Array> {
+        let files = Array::new();
+        for part in parts.chunk_by(|(one, _), (next, _)| one == next) {
+            let &[(key, ByteRange { start, .. }), ..] = part else {
+                return None;
+            };
+            let file = self.file(key)?;
+            let length = part.iter().map(|(_, range)| range.len()).sum::<u64>();
+            // Chunks of a file are in order and none is there twice, so as many bytes are all bytes.
+            if start != 0 || length != file.size() {
+                return None;
+            }
+            let blob: &gloo_file::Blob = &file;
+            files.push(AsRef::<web_sys::Blob>::as_ref(blob));
+        }
+        Some(files)
     }
 
     /// Reads what was not kept, then sends it all as one buffer.
@@ -364,11 +399,8 @@ fn tell<T: 'static>(callback: Option<Callback<T>>, value: impl FnOnce() -> T) {
 }
 
 /// The manifest and its length: what stands before the bytes of a pack.
-fn head(manifest: &PackManifest) -> Option<Uint8Array> {
-    let json = serde_json::to_vec(manifest).ok()?;
-    let length = u32::try_from(json.len()).ok()?;
-    let mut head = Vec::with_capacity(json.len() + 4);
-    head.extend_from_slice(&length.to_be_bytes());
-    head.extend_from_slice(&json);
-    Some(Uint8Array::from(head.as_slice()))
+fn head(json: &str) -> Uint8Array {
+    let length = u32::try_from(json.len()).unwrap_or(u32::MAX);
+    let head = [&length.to_be_bytes(), json.as_bytes()].concat();
+    Uint8Array::from(head.as_slice())
 }

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::json;
 
-pub(crate) use xhr::{Call, Payload, pack_blob, pack_buffer};
+pub(crate) use xhr::{Call, Payload, pack_blob, pack_buffer, pack_form};
 
 /// What came back.
 #[derive(Clone, Debug, Default)]

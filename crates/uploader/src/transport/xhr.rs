@@ -1,8 +1,8 @@
 //! `XMLHttpRequest`: the only way to see bytes go.
 
 use js_sys::{Array, Uint8Array};
-use wasm_bindgen::{JsCast, closure::Closure};
-use web_sys::{Blob, ProgressEvent, XmlHttpRequest};
+use wasm_bindgen::{JsCast, closure::Closure, prelude::wasm_bindgen};
+use web_sys::{Blob, FormData, ProgressEvent, XmlHttpRequest};
 
 use super::Answer;
 use crate::options::UploaderOptions;
@@ -17,6 +17,8 @@ pub(crate) enum Payload {
     Blob(Blob),
     /// A pack in one buffer.
     Buffer(Uint8Array),
+    /// A pack of whole files.
+    Form(FormData),
 }
 
 /// One request that is under way. It owns its handlers; dropping it aborts the request, and no
@@ -98,6 +100,8 @@ impl Call {
                     .ok()?;
                 xhr.send_with_opt_js_u8_array(Some(buffer))
             }
+            // The browser names the type, because it chooses what stands between the parts.
+            Payload::Form(form) => xhr.send_with_opt_form_data(Some(form)),
         }
         .ok()?;
         Some(Self {
@@ -117,6 +121,13 @@ impl Drop for Call {
         }
         let _ = self.xhr.abort();
     }
+}
+
+#[wasm_bindgen(module = "/js/bytes.js")]
+extern "C" {
+    /// A pack of whole files.
+    #[wasm_bindgen(js_name = packForm)]
+    pub(crate) fn pack_form(manifest: &str, files: &Array) -> FormData;
 }
 
 /// A pack as a list of references: what lies on the disk is read by the browser when it is sent.
