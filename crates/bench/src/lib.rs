@@ -1,5 +1,8 @@
 //! What `make bench` sends with: threads, blocking sockets, and bytes that are in memory and hashed before
 //! the clock starts, so that the client is not what is measured. `sink` shows its ceiling.
+//!
+//! Beside it what the hot paths alone are given, without a network: [`inputs`] and [`page`], for `cargo bench`
+//! (`benches/`) and for `scripts/instructions` (`src/bin/count.rs`).
 #![expect(
     clippy::indexing_slicing,
     reason = "a wrong index is a defect of the measurement and must end it"
@@ -18,6 +21,8 @@ use std::{
 
 pub mod hoist;
 pub mod http;
+pub mod inputs;
+pub mod page;
 pub mod plain;
 pub mod slow;
 pub mod source;
