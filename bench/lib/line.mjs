@@ -84,6 +84,9 @@ function build(mbit, ms) {
   for (const name of [NEAR, FAR]) {
     run('ip', 'netns', 'add', name);
     run('ip', '-n', name, 'link', 'set', 'lo', 'up');
+    // An address of IPv6 appears a second after its card, and Chromium breaks off what it sends over HTTP/2
+    // (ERR_NETWORK_CHANGED).
+    run(...inside(name), 'sh', '-c', 'for each in /proc/sys/net/ipv6/conf/*/disable_ipv6; do echo 1 > "$each"; done');
   }
   run('ip', 'link', 'add', 'hoist-near', 'netns', NEAR, 'type', 'veth', 'peer', 'name', 'hoist-far', 'netns', FAR);
   const sides = [
