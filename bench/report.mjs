@@ -7,7 +7,7 @@ import { digits, median, spread } from './lib/stats.mjs';
 
 const here = import.meta.dirname;
 /** The order in which people read them. */
-const ORDER = ['big', 'small', 'many64', 'slow1000', 'asks', 'million', 'browser-1gib', 'browser-20x20', 'browser-1000', 'browser-5000', 'browser-add', 'browser-load'];
+const ORDER = ['big', 'small', 'many64', 'slow1000', 'asks', 'million', 'browser-1gib', 'browser-20x20', 'browser-1000', 'browser-5000', 'browser-add', 'browser-load', 'lines-20', 'lines-100', 'lines-1000'];
 const PLACES = { tmpfs: 'in memory (tmpfs)', disk: 'on disk' };
 
 const good = (runs) => (runs ?? []).filter((run) => !run.failed);
@@ -56,12 +56,13 @@ function section(read) {
   const versions = Object.entries(told.versions).map(([peer, version]) => `${peer} ${version}`);
   const tables = Object.keys(told.results).map((place) => `${job.places.length > 1 || place === 'disk' ? `${PLACES[place]}:\n\n` : ''}${table(read, place)}`);
   const lines = goals(read).map(goalLine).join('\n');
+  const notes = typeof job.notes === 'function' ? job.notes(told) : job.notes;
   return `## ${job.title}
 
 \`make bench JOB=${read.name}\`, ${told.runs} repetitions, ${told.machine.date}, at ${told.machine.commit}; ${versions.join(', ')}.
 
 ${tables.join('\n\n')}
-${lines ? `\n${lines}\n` : ''}${job.notes ? `\n${job.notes.trim()}\n` : ''}`;
+${lines ? `\n${lines}\n` : ''}${notes ? `\n${notes.trim()}\n` : ''}`;
 }
 
 export async function report() {
@@ -72,8 +73,8 @@ export async function report() {
   const count = (list) => `${list.filter((goal) => goal.isReached).length} of ${list.length}`;
   const text = `# Measured
 
-Written by \`make bench\`; not by hand. ${cpu}, ${memory}, Linux ${kernel}, everything over loopback without TLS, client and server on the same
-cores. Median (least–most); all contestants of a job take turns, each with a fresh server and an empty folder, and what is stored is compared
+Written by \`make bench\`; not by hand. ${cpu}, ${memory}, Linux ${kernel}, client and server on the same cores, and but for the
+shaped lines everything over loopback without TLS. Median (least–most); all contestants of a job take turns, each with a fresh server and an empty folder, and what is stored is compared
 with what was sent. Hoist verifies the BLAKE3 of each chunk and publishes each file under its name; the peers verify nothing and never sync,
 so \`process\` stands beside them, and \`power\`, the default, below it.
 

@@ -23,11 +23,15 @@ const FLAGS = [
   '--window-size=1280,800',
 ];
 
-/** A browser of its own for each run: none inherits another's caches, processes or heap. */
-export async function launch() {
+/**
+ * A browser of its own for each run: none inherits another's caches, processes or heap. `flags` are added;
+ * `inside`: words that start it in a network namespace (`line.mjs`).
+ */
+export async function launch({ flags = [], inside = [] } = {}) {
   const profile = mkdtempSync(join(tmpdir(), 'hoist-bench-'));
   const program = process.env.CHROMIUM ?? '/usr/bin/chromium';
-  const child = spawn(program, [...FLAGS, `--user-data-dir=${profile}`], { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] });
+  const [first, ...words] = [...inside, program, ...FLAGS, ...flags, `--user-data-dir=${profile}`];
+  const child = spawn(first, words, { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] });
   const [, , , to, from] = child.stdio;
   const waiting = new Map();
   const listeners = [];

@@ -9,8 +9,12 @@ const frame = (body, style = '', script = '') =>
   `<!doctype html><html lang="en"><head><meta charset="utf-8"><link rel="icon" href="data:,"><title>bench</title><style>${style}</style></head>
 <body>${body}<script>${script.replaceAll('</script', '<\\/script')}</script></body></html>`;
 
-/** An input and a script without any library; what it does is in `settings.how`. */
-export const plain = () => frame('<input type="file" multiple>', '', `{${readFileSync(join(folder, 'plain.js'), 'utf8')}}`);
+/** An input and a script without any library. */
+const scripted = (name) => () => frame('<input type="file" multiple>', '', `{${readFileSync(join(folder, name), 'utf8')}}`);
+/** What it does is in `settings.how`. */
+export const plain = scripted('plain.js');
+/** Packs of a fixed size for Hoist. */
+export const fixed = scripted('fixed.js');
 
 const bundled = new Map();
 /** A page of a library from npm: script and style as a site would ship them, in the document itself. */

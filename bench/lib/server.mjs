@@ -25,14 +25,26 @@ const isListening = (port, host) =>
     socket.once('error', () => done(false));
   });
 
+/** Whether a process, or another in its network namespace, listens on a port: seen from outside, where nobody can connect to it. */
+function isListeningInside(pid, port) {
+  const wanted = new RegExp(`^ *\\d+: [0-9A-F]+:${port.toString(16).toUpperCase().padStart(4, '0')} [0-9A-F:]+ 0A `, 'm');
+  try {
+    return wanted.test(readFileSync(`/proc/${pid}/net/tcp`, 'utf8'));
+  } catch {
+    return false; // it has ended
+  }
+}
+
 /** A thousand connections need more descriptors than a shell gives: arguments of `sh` that raise the limit first. */
 export const roomy = (command, args) => ['-c', 'ulimit -Sn "$(ulimit -Hn)"; exec "$0" "$@"', command, ...args.map(String)];
 
 /**
  * Starts a program and waits until `port` answers. What it prints is kept for the case that it does not.
+ * `inside`: words that start it in a network namespace (`line.mjs`).
  */
-export async function start(command, args, { port, host = '127.0.0.1', env = {}, cwd } = {}) {
-  const child = spawn('sh', roomy(command, args), {
+export async function start(command, args, { port, host = '127.0.0.1', env = {}, cwd, inside } = {}) {
+  const [first, ...words] = [...(inside ?? []), command, ...args];
+  const child = spawn('sh', roomy(first, words), {
     cwd,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -42,7 +54,8 @@ export async function start(command, args, { port, host = '127.0.0.1', env = {},
   const ended = new Promise((done) => child.once('exit', done));
   const spawned = new Promise((_, fail) => child.once('error', fail));
   const until = Date.now() + START_MS;
-  while (!(await Promise.race([isListening(port, host), spawned]))) {
+  const isUp = () => (inside ? isListeningInside(child.pid, port) : isListening(port, host));
+  while (!(await Promise.race([isUp(), spawned]))) {
     if (child.exitCode !== null || Date.now() > until) {
       child.kill('SIGKILL');
       throw new Error(`${command} does not listen on ${port}:\n${said}`);

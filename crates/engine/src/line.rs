@@ -9,8 +9,9 @@ const FIRST_PACK: u64 = 4 << 20;
 /// A request should take about this long: long enough that its own cost does not matter, short
 /// enough that a broken one costs little. Between two and eight seconds is as good.
 const AIM_MS: u64 = 4_000;
-/// Requests at the start.
-const FIRST_PARALLEL: u32 = 2;
+/// Requests at the start. Where the requests share the line, fewer would do as well; where each has its own
+/// part, every request that comes later has been missed until then.
+const FIRST_PARALLEL: u32 = 4;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Line {
@@ -120,9 +121,9 @@ impl Line {
     }
 
     /// A pack had no answer, or a bad one: smaller and fewer.
-    pub(crate) fn fail(&mut self) {
+    pub(crate) fn fail(&mut self, config: &EngineConfig) {
         self.target = (self.target / 2).max(64 << 10);
-        self.parallel = self.parallel.saturating_sub(1).max(1);
+        self.parallel = (self.parallel(config) / 2).max(1);
         self.best = 0;
         self.window = None;
     }
@@ -198,19 +199,22 @@ mod tests {
     }
 
     #[test]
-    fn a_full_line_does_not_get_more_requests() {
+    fn after_failures_a_full_line_does_not_get_more_requests() {
         let mut line = Line::default();
+        line.fail(&config());
+        line.fail(&config());
+        assert_eq!(line.parallel(&config()), 1);
         run(&mut line, 1_000_000, 60);
-        assert!(line.parallel(&config()) <= 3);
+        assert!(line.parallel(&config()) <= 2);
     }
 
     #[test]
     fn failures_make_packs_smaller_and_a_proxys_limit_stays() {
         let (config, limits) = (config(), Limits::default());
         let mut line = Line::default();
-        line.fail();
+        line.fail(&config);
         assert_eq!(line.pack_size(&config, &limits), FIRST_PACK / 2);
-        assert_eq!(line.parallel(&config), 1);
+        assert_eq!(line.parallel(&config), FIRST_PARALLEL / 2);
         line.refuse(1 << 20);
         run(&mut line, 100_000_000, 50);
         assert_eq!(line.pack_size(&config, &limits), 1 << 19);
@@ -220,7 +224,7 @@ mod tests {
     fn read_ahead_bounds_the_packs() {
         let line = Line::default();
         let config = EngineConfig {
-            read_ahead: 3 << 20,
+            read_ahead: 5 << 20,
             ..config()
         };
         assert_eq!(line.pack_size(&config, &Limits::default()), 1 << 20);

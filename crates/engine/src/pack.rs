@@ -15,6 +15,8 @@ pub(crate) const LONGEST_WAIT_MS: u64 = 250;
 const LONGEST_LIFE: u64 = 16;
 /// With nothing under way a pack of this size goes out, however large it could become.
 const ENOUGH_WHEN_IDLE: u64 = 1 << 20;
+/// Packs do not become smaller than this only because little is left.
+const LEAST_SHARE: u64 = 1 << 20;
 
 /// One chunk in a pack.
 #[derive(Clone, Copy, Debug)]
@@ -131,11 +133,22 @@ impl Engine {
         }
     }
 
+    /// Wanted bytes of the next pack: what the line likes, but no more than an even share of what is
+    /// not sent yet, or the last request is alone at the end, and a line that gives each connection a
+    /// part of its rate stands idle for the others.
+    fn pack_size(&self) -> u64 {
+        let totals = &self.snapshot.totals;
+        let unsent = self.snapshot.left.saturating_sub(totals.in_flight);
+        let share = unsent / u64::from(self.line.parallel(&self.config));
+        let size = self.line.pack_size(&self.config, &self.limits);
+        size.min(share.max(LEAST_SHARE))
+    }
+
     fn is_enough(&self) -> bool {
         let Some(since) = self.queue.hashed_since else {
             return false;
         };
-        let size = self.line.pack_size(&self.config, &self.limits);
+        let size = self.pack_size();
         let wanted = if self.requests.packs() == 0 {
             size.min(ENOUGH_WHEN_IDLE)
         } else {
@@ -150,7 +163,7 @@ impl Engine {
 
     /// Chunks for the next pack, in the order of the queue.
     fn choose(&self) -> Vec<(FileKey, u32, u64)> {
-        let target = self.line.pack_size(&self.config, &self.limits);
+        let target = self.pack_size();
         let mut limit = most_chunks(&self.limits);
         let mut bytes: u64 = 0;
         let mut chunks: Vec<(FileKey, u32, u64)> = Vec::new();

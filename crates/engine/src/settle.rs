@@ -199,7 +199,7 @@ impl Engine {
         match verdict {
             Verdict::Probe => {
                 self.attempt = self.attempt.saturating_add(1);
-                self.line.fail();
+                self.line.fail(&self.config);
                 self.bytes_failed(0);
                 self.strike(pack, &keys, is_stalled);
                 return;
@@ -212,7 +212,7 @@ impl Engine {
             Verdict::Pause { reason, after_ms } => self.hold(reason, after_ms),
             Verdict::Smaller { status } => {
                 self.attempt = self.attempt.saturating_add(1);
-                self.line.fail();
+                self.line.fail(&self.config);
                 self.bytes_failed(0);
                 if status == 413 {
                     self.line.refuse(pack.bytes);

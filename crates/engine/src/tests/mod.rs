@@ -2,6 +2,8 @@
 
 mod bench;
 mod fuzz;
+mod lines;
+mod network;
 mod property;
 mod scripts;
 mod server;

@@ -34,14 +34,22 @@ pub(super) struct Story {
 
 #[expect(clippy::needless_pass_by_value, reason = "as expect-test is used")]
 pub(super) fn check(script: &str, expect: Expect) {
-    expect.assert_eq(&tell(config(), script));
+    expect.assert_eq(&tell(short(), script));
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "as expect-test is used")]
 pub(super) fn check_with(change: impl FnOnce(&mut EngineConfig), script: &str, expect: Expect) {
-    let mut config = config();
+    let mut config = short();
     change(&mut config);
     expect.assert_eq(&tell(config, script));
+}
+
+/// With two packs at once the stories stay short.
+fn short() -> EngineConfig {
+    EngineConfig {
+        max_concurrent: 2,
+        ..config()
+    }
 }
 
 fn tell(config: EngineConfig, script: &str) -> String {

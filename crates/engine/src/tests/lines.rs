@@ -1,0 +1,165 @@
+//! The self-tuning on many lines, held against what fixed settings reach on the same line.
+
+use super::{
+    bench::{Bench, Fate, config},
+    network::{Line, Network, Time},
+};
+use crate::{Action, Event, Picked, RequestId};
+use hoist_protocol::{FileState, Limits};
+
+const MIB: u64 = 1 << 20;
+/// What a disk reads and a core hashes, bytes per second.
+const READ: u64 = 400_000_000;
+/// What a page tells of the bytes that are sent, and how often.
+const PROGRESS: Time = 500_000;
+/// A transfer that takes a patient person's while, but no less than a few chunks.
+const SECONDS: u64 = 30;
+const LEAST: u64 = 12 * MIB;
+
+/// Megabits as bytes per second.
+const fn mbit(tenths: u64) -> u64 {
+    tenths * 12_500
+}
+
+fn size(line: Line) -> u64 {
+    // What four connections can carry at all.
+    (line.rate.min(line.each * 4) * SECONDS).max(LEAST)
+}
+
+/// How long the engine takes for one file.
+fn tuned(line: Line) -> Time {
+    let mut bench = Bench::new(config());
+    bench.server.chunk_size = MIB;
+    let start = bench.now.0;
+    let mut network = Network::new(line);
+    let file = Picked {
+        name: "film".to_owned(),
+        path: String::new(),
+        size: size(line),
+        last_modified: Some(1),
+        media_type: None,
+        is_directory: false,
+    };
+    let key = bench.add(file, 1);
+    let (mut known, mut read_at, mut told_at) = (0, 0, 0);
+    while !matches!(
+        bench.engine.snapshot().row(key).unwrap().state,
+        FileState::Done(_)
+    ) {
+        for action in bench.log.split_off(0) {
+            match action {
+                Action::SendPack { request, parts, .. } => {
+                    network.send(request.0, parts.iter().map(|(_, range)| range.len()).sum());
+                }
+                Action::Abort { request } => network.abort(request.0),
+                _ => {}
+            }
+        }
+        // Small calls go beside the bytes.
+        let calls: Vec<u64> = bench
+            .pending
+            .keys()
+            .copied()
+            .filter(|&r| r >= known)
+            .collect();
+        for request in calls {
+            known = known.max(request + 1);
+            if !matches!(bench.pending.get(&request), Some(Action::SendPack { .. })) {
+                network.send(request, 1);
+            }
+        }
+        if bench.reads.is_empty() {
+            read_at = network.now;
+        }
+        let read = bench.reads.front().map(|read| match read {
+            Action::Hash { index, layout, .. } => {
+                read_at + layout.range(*index).unwrap().len() * 1_000_000 / READ
+            }
+            _ => network.now,
+        });
+        let deadline = bench.engine.deadline().map(|at| (at.0 - start) * 1000);
+        let end = [read, deadline, Some(told_at + PROGRESS)];
+        let answer = network.pass(end.into_iter().flatten().min().unwrap());
+        bench.now.0 = start + network.now / 1000;
+        if let Some(request) = answer {
+            bench.end(request, Fate::Answered);
+        } else if read.is_some_and(|at| at <= network.now) {
+            read_at = network.now;
+            let read = bench.reads.pop_front().unwrap();
+            let event = bench.read(&read);
+            bench.handle(event);
+        } else if network.now >= told_at + PROGRESS {
+            told_at = network.now;
+            for (request, sent) in network.arrived() {
+                bench.handle(Event::PackProgress {
+                    request: RequestId(request),
+                    sent,
+                });
+            }
+        } else {
+            bench.handle(Event::Tick);
+        }
+    }
+    network.now
+}
+
+/// How long it takes in packs of a fixed size, so many at once, and a first call like the engine's.
+fn fixed(line: Line, at_once: u64, pack: u64) -> Time {
+    let mut network = Network::new(line);
+    network.send(0, 1);
+    let (mut left, mut running, mut next) = (size(line), 1, 1);
+    while let Some(request) = network.pass(Time::MAX) {
+        running -= 1;
+        let _ = request;
+        while left > 0 && running < at_once {
+            let bytes = left.min(pack);
+            network.send(next, bytes);
+            (left, running, next) = (left - bytes, running + 1, next + 1);
+        }
+        if running == 0 {
+            break;
+        }
+    }
+    network.now
+}
+
+/// The least that any fixed setting takes which the engine could choose, too.
+fn best(line: Line) -> (Time, u64, u64) {
+    let (config, limits) = (config(), Limits::default());
+    let sizes = [1, 2, 4, 8, 12, 16, 31].map(|mib| mib * MIB);
+    (1..=u64::from(config.max_concurrent))
+        .flat_map(|at_once| sizes.map(|pack| (at_once, pack)))
+        // What is read ahead has its bound for both, and one pack more than are under way must fit.
+        .filter(|&(at_once, pack)| (at_once + 1) * pack <= config.read_ahead)
+        .filter(|&(_, pack)| pack < limits.pack_size)
+        .map(|(at_once, pack)| (fixed(line, at_once, pack), at_once, pack / MIB))
+        .min()
+        .unwrap()
+}
+
+#[test]
+fn on_every_line_the_engine_is_at_most_a_tenth_slower_than_the_best_fixed_setting() {
+    let mut bad = Vec::new();
+    for tenths in [3, 10, 30, 100, 200, 500, 1_000, 3_000, 10_000] {
+        for rtt_ms in [5, 20, 50, 100, 200, 400] {
+            let rate = mbit(tenths);
+            // One connection takes all, half, a quarter, or what a window of 1 MiB lets through.
+            let window = MIB * 1000 / rtt_ms;
+            for each in [rate, rate / 2, rate / 4, window] {
+                let line = Line {
+                    rate,
+                    rtt_ms,
+                    each: each.min(rate),
+                };
+                let (best, at_once, pack) = best(line);
+                let tuned = tuned(line);
+                let share = best * 1000 / tuned;
+                println!("{line:?}: {share} ‰ of {at_once} × {pack} MiB, {best} µs");
+                if share < 900 {
+                    bad.push(format!("{line:?}: {share} ‰ of {at_once} × {pack} MiB"));
+                }
+            }
+        }
+    }
+    assert!(bad.is_empty(), "{} lines:\n{}", bad.len(), bad.join("\n"));
+}
