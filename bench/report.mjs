@@ -7,7 +7,11 @@ import { digits, median, spread } from './lib/stats.mjs';
 
 const here = import.meta.dirname;
 /** The order in which people read them. */
-const ORDER = ['big', 'small', 'many64', 'slow1000', 'asks', 'million', 'browser-1gib', 'browser-20x20', 'browser-1000', 'browser-5000', 'browser-add', 'browser-load', 'lines-20', 'lines-100', 'lines-1000'];
+const ORDER = [
+  ...['big', 'small', 'many64', 'slow1000', 'asks', 'million'],
+  ...['browser-1gib', 'browser-20x20', 'browser-1000', 'browser-5000', 'browser-add', 'browser-load'],
+  ...['lines-20', 'lines-100', 'lines-1000'],
+];
 const PLACES = { tmpfs: 'in memory (tmpfs)', disk: 'on disk' };
 
 const good = (runs) => (runs ?? []).filter((run) => !run.failed);
@@ -74,8 +78,8 @@ export async function report() {
   const text = `# Measured
 
 Written by \`make bench\`; not by hand. ${cpu}, ${memory}, Linux ${kernel}, client and server on the same cores, and but for the
-shaped lines everything over loopback without TLS. Median (least–most); all contestants of a job take turns, each with a fresh server and an empty folder, and what is stored is compared
-with what was sent. Hoist verifies the BLAKE3 of each chunk and publishes each file under its name; the peers verify nothing and never sync,
+shaped lines everything over loopback without TLS. Median (least–most); all contestants of a job take turns, each with a fresh server
+and an empty folder, and what is stored is compared with what was sent. Hoist verifies the BLAKE3 of each chunk and publishes each file under its name; the peers verify nothing and never sync,
 so \`process\` stands beside them, and \`power\`, the default, below it.
 
 Goals reached: ${count(all.filter((goal) => !goal.isAim))}; aims: ${count(all.filter((goal) => goal.isAim))}.

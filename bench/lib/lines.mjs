@@ -17,10 +17,8 @@ const MS = 50;
 const MIB = 1 << 20;
 /** Requests at once and the size of each, MiB. None is larger than the 32 MiB of the server's limit. */
 const SWEEP = [
-  [1, 1],
   [1, 8],
   [1, 32],
-  [2, 4],
   [2, 16],
   [4, 1],
   [4, 4],

@@ -17,7 +17,7 @@ use std::{
 };
 
 /// Bytes that travel together.
-const PIECE: usize = 64 << 10;
+const PIECE: usize = 256 << 10;
 
 fn main() -> io::Result<()> {
     let (listen, beyond): (String, String) = (argument(1)?, argument(2)?);
