@@ -23,7 +23,7 @@ const MOST_UPLOADS: u32 = 64;
 /// How often a chunk may be unreadable while the file is readable.
 const MOST_READ_FAILURES: u32 = 3;
 /// Chunks that are read at the same time, at most.
-const MOST_READING: u32 = 64;
+const MOST_READING: u32 = 256;
 
 /// What is known of the comparison.
 #[derive(Debug, Default)]

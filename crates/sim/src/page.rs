@@ -61,6 +61,7 @@ impl Page {
         let mut config = EngineConfig::new(Sender::new(name).unwrap());
         config.chunk_size = Some(1);
         config.read_ahead = 1 << 20;
+        config.whole_files = seed % 2 == 1;
         // A proxy in trouble is not what is tried here.
         config.retry.proxy_refusals = 1000;
         config.retry.mismatches = 1000;

@@ -8,3 +8,4 @@ mod property;
 mod scripts;
 mod server;
 mod smaller_chunks;
+mod whole_files;

@@ -57,6 +57,8 @@ struct World {
 impl World {
     fn new(bytes: Vec<u8>, max_concurrent: u32, read_ahead: u64) -> Self {
         let mut config = config();
+        // Whichever: no schedule depends on it.
+        config.whole_files = bytes.len() % 2 == 1;
         config.max_concurrent = max_concurrent;
         config.read_ahead = read_ahead;
         config.on_conflict = OnConflict::Ask;
