@@ -82,6 +82,8 @@ impl Shared {
             .await?
             .pop()
             .ok_or(StoreError::NotFound)?;
+        #[cfg(test)]
+        let late = self.left_for_later(active).await?;
         let row = match row.state {
             RowState::Unfinished => self.place(active, row).await?,
             // The process died between claim and note.
@@ -96,6 +98,8 @@ impl Shared {
         // says that it is a file.
         let place = layout::place(&row.owner, &row.stored_as);
         let names = self.backend.names_at(&place);
+        #[cfg(test)]
+        self.make_durable(late).await?;
         self.make_durable(names).await?;
         if let Outcome::NotDone = self
             .apply_event(Command::Finish {
