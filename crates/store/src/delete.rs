@@ -136,7 +136,8 @@ impl Store {
     }
 
     /// Removes unfinished uploads that nobody has sent to for long, and deleted files whose grace
-    /// is over; never a file that nobody deleted.
+    /// is over; never a file that nobody deleted. The first one after a start also removes bytes that
+    /// belong to no upload: what a process left that died.
     ///
     /// # Errors
     ///
@@ -167,7 +168,7 @@ impl Store {
     /// ```
     pub async fn sweep(&self, now: Millis) -> Result<SweepReport, StoreError> {
         let mut report = SweepReport::default();
-        let mut failed = None;
+        let mut failed = self.shared.reconcile().await.err();
         // Rows that stay, for now: the next look passes over them.
         let mut kept = 0;
         loop {
@@ -315,7 +316,7 @@ impl Shared {
                 return Ok(());
             }
         }
-        // The row first: bytes without a row are found and removed at the next start, while a row
+        // The row first: bytes without a row are found and removed after the next start, while a row
         // without bytes would claim what is not there.
         let removed = self.catalog.apply(Command::Remove { id }).await;
         // Also if that failed: the one in memory takes no more bytes.

@@ -122,7 +122,7 @@ impl Shared {
             .run("clearing up", move || backend.clear(id, false))
             .await
         {
-            // The file is published; the side files are found at the next start.
+            // The file is published; the side files are found after the next start.
             tracing::warn!(%id, error = &error as &dyn std::error::Error, "side files stay behind");
         }
         self.forget(row.id);

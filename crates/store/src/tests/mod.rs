@@ -3,6 +3,7 @@
 mod cancel;
 mod chunks;
 mod crash;
+mod dying;
 mod faults;
 mod files;
 mod leases;
@@ -14,6 +15,7 @@ mod power;
 mod reboot;
 mod small;
 mod space;
+mod start;
 mod support;
 mod tokens;
 
