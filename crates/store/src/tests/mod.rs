@@ -1,5 +1,6 @@
 //! One suite for all backends, and what only a disk can show.
 
+mod broken;
 mod cancel;
 mod chunks;
 mod crash;
