@@ -217,7 +217,7 @@ impl Shared {
         .await
     }
 
-    /// Where a folder of the path is a file: the same path with that folder's next free number.
+    /// Where a folder of the path is something else: the same path with that folder's next free number.
     async fn around_file(&self, row: &Row, wanted: &str) -> Result<String, StoreError> {
         let (backend, owner, wanted) = (
             Arc::clone(&self.backend),
@@ -227,13 +227,13 @@ impl Shared {
         self.run("looking for a folder", move || {
             for (end, _) in wanted.match_indices('/') {
                 let (folder, rest) = wanted.split_at_checked(end).unwrap_or_default();
-                let is_file = |folder: &str| {
-                    Ok::<_, io::Error>(backend.open(&layout::place(&owner, folder))?.is_some())
-                };
-                if is_file(folder)? {
+                // Anything that is no folder, such as a planted symlink. What is not there is made, as it
+                // will be needed.
+                let is_folder = |folder: &str| backend.make_folder(&layout::place(&owner, folder));
+                if !is_folder(folder)? {
                     for n in 2..MAX_TRIES {
                         let other = layout::numbered(folder, n);
-                        if !is_file(&other)? {
+                        if is_folder(&other)? {
                             return Ok(format!("{other}{rest}"));
                         }
                     }

@@ -367,7 +367,7 @@ impl Incoming for DiskIncoming {
     }
 
     fn read_sums(&self, from: u32, buffer: &mut [u8]) -> io::Result<usize> {
-        match self.side(&self.sums, "sums", Open::Write)? {
+        match self.side(&self.sums, "sums", Open::Own)? {
             Some(file) => file.read_at(u64::from(from) * 32, buffer),
             None => Ok(0),
         }
@@ -385,7 +385,7 @@ impl Incoming for DiskIncoming {
     }
 
     fn drop_unsafe_ranges(&self) -> io::Result<()> {
-        let Some(file) = self.side(&self.ranges, "ranges", Open::Write)? else {
+        let Some(file) = self.side(&self.ranges, "ranges", Open::Own)? else {
             return Ok(());
         };
         for (at, (start, _)) in (0..).step_by(RANGE_BYTES).zip(entries(&*file)?) {
@@ -420,7 +420,7 @@ impl Incoming for DiskIncoming {
     }
 
     fn ranges(&self) -> io::Result<Vec<(u64, u64)>> {
-        let Some(file) = self.side(&self.ranges, "ranges", Open::Write)? else {
+        let Some(file) = self.side(&self.ranges, "ranges", Open::Own)? else {
             return Ok(Vec::new());
         };
         let entries = entries(&*file)?.into_iter();

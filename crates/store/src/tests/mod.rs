@@ -8,6 +8,7 @@ mod dying;
 mod faults;
 mod files;
 mod leases;
+mod links;
 mod model;
 mod names;
 mod outbox;
