@@ -19,6 +19,7 @@ mod small;
 mod space;
 mod start;
 mod support;
+mod syncs;
 mod tokens;
 
 /// Runs each case against the disk and against memory.
