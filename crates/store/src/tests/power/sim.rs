@@ -257,6 +257,12 @@ impl SimDisk {
         self.lock().fails = Some(step);
     }
 
+    /// As [`Self::fail_at`], counted from here.
+    pub(super) fn fail_in(&self, steps: u64) {
+        let mut state = self.lock();
+        state.fails = Some(state.taken + steps);
+    }
+
     /// Whether it has failed where it was told to.
     pub(super) fn has_failed(&self) -> bool {
         let state = self.lock();
