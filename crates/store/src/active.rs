@@ -168,6 +168,16 @@ impl Active {
         Some((lease.generation, lease.is_evicted))
     }
 
+    /// Whether this chunk is all that is missing.
+    #[cfg(test)]
+    pub(crate) fn misses_only(&self, index: u32) -> bool {
+        let inner = self.lock();
+        let mut set = inner.set.clone();
+        set.insert(index);
+        let layout = inner.layout(self.chunk_size);
+        layout.is_some_and(|layout| set.first_missing(0, layout.count()).is_none())
+    }
+
     /// Whether anybody holds a lease.
     pub(crate) fn is_leased(&self) -> bool {
         !self.lock().leases.is_empty()

@@ -33,8 +33,10 @@ pub(crate) trait Backend: Debug + Send + Sync {
     fn link(&self, from: &str, to: &str) -> io::Result<bool>;
     /// Removes a file or an empty folder; it is fine if it is not there or not empty.
     fn remove(&self, place: &str) -> io::Result<()>;
-    /// The uploads that have bytes or something that proves them, and are no files.
-    fn list(&self) -> io::Result<Vec<UploadId>>;
+    /// The parts that [`Self::list`] goes in, so that nobody has to look at all uploads at once.
+    fn parts(&self) -> io::Result<Vec<String>>;
+    /// The uploads of one part that have bytes or something that proves them, and are no files.
+    fn list(&self, part: &str) -> io::Result<Vec<UploadId>>;
     /// What is to be made durable so that a file, or that there is none, at this place is.
     fn names_at(&self, place: &str) -> Vec<Unsynced>;
     /// Makes all of these durable; one failure says nothing of the others.

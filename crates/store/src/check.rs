@@ -5,7 +5,7 @@ use std::{io, sync::Arc};
 use hoist_protocol::{ChunkHasher, ChunkLayout, MAX_CHUNKS, UploadId};
 
 use crate::{
-    StoreError,
+    Durability, StoreError,
     backend::Incoming,
     catalog::{Command, Row, RowState},
     publish::hash,
@@ -29,6 +29,14 @@ impl Shared {
     /// process alone: the same boot.
     pub(crate) async fn begin_work(&mut self, boot: String) -> Result<(), StoreError> {
         let mark = self.catalog.mark().await?;
+        if self.config.durability == Durability::Power
+            && mark.boot.as_ref().is_some_and(|last| *last == boot)
+        {
+            // The process died, and its machine did not: what it had recorded and not yet synced is
+            // believed from here on, so it must be as durable as what was acknowledged.
+            let backend = Arc::clone(&self.backend);
+            self.run("syncing the disk", move || backend.sync()).await?;
+        }
         let has_died = mark
             .boot
             .is_some_and(|last| last != boot || boot.is_empty());

@@ -400,7 +400,13 @@ impl ChunkWriter {
                     record(&target, busy, &*bytes, &chunk, hasher, start, piece, &there)
                 });
                 let busy = is_recorded.await.map_err(conflict)??;
-                self.shared.keep(&incoming, index).await?;
+                #[cfg(test)]
+                let is_kept = !self.shared.leaves_unsynced(Some((&active, index)));
+                #[cfg(not(test))]
+                let is_kept = true;
+                if is_kept {
+                    self.shared.keep(&incoming, index).await?;
+                }
                 active.lock().acknowledge(index, end)?;
                 add(&self.shared.counters.acknowledged, end - start);
                 drop(busy);
@@ -461,13 +467,6 @@ impl ChunkWriter {
 impl Shared {
     /// Makes a recorded chunk durable; if that fails it is not there any more.
     async fn keep(&self, incoming: &Arc<dyn Incoming>, index: u32) -> Result<(), StoreError> {
-        #[cfg(test)]
-        if matches!(
-            self.config.planted,
-            Some(Planted::AcknowledgeBeforeSync | Planted::RenameBeforeSync)
-        ) {
-            return Ok(());
-        }
         let Err(error) = self.make_durable(incoming.unsynced()).await else {
             return Ok(());
         };

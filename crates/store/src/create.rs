@@ -246,7 +246,12 @@ impl Shared {
         for _ in 0..TRIES {
             match self.ask_once(now, id, &earlier.owner).await {
                 Ok(Some(Asked::Finished(row))) => {
-                    if self.is_there(&row).await? {
+                    let mut is_there = self.is_there(&row).await?;
+                    if !is_there {
+                        self.publish_again(id).await?;
+                        is_there = self.is_there(&row).await?;
+                    }
+                    if is_there {
                         return Ok(Some(CreateAnswer::Present {
                             receipt: row.receipt(),
                         }));

@@ -136,7 +136,8 @@ impl Store {
     }
 
     /// Removes unfinished uploads that nobody has sent to for long, and deleted files whose grace
-    /// is over; never a file that nobody deleted.
+    /// is over; never a file that nobody deleted. The first one after a start also removes bytes that
+    /// belong to no upload: what a process left that died.
     ///
     /// # Errors
     ///
@@ -167,7 +168,7 @@ impl Store {
     /// ```
     pub async fn sweep(&self, now: Millis) -> Result<SweepReport, StoreError> {
         let mut report = SweepReport::default();
-        let mut failed = None;
+        let mut failed = self.shared.reconcile().await.err();
         // Rows that stay, for now: the next look passes over them.
         let mut kept = 0;
         loop {
@@ -315,7 +316,7 @@ impl Shared {
                 return Ok(());
             }
         }
-        // The row first: bytes without a row are found and removed at the next start, while a row
+        // The row first: bytes without a row are found and removed after the next start, while a row
         // without bytes would claim what is not there.
         let removed = self.catalog.apply(Command::Remove { id }).await;
         // Also if that failed: the one in memory takes no more bytes.
@@ -372,7 +373,11 @@ impl Shared {
                     continue;
                 }
                 let place = layout::place(&row.owner, &stored_as);
-                self.make_durable(self.backend.names_at(&place)).await?;
+                let durable = self.make_durable(self.backend.names_at(&place)).await;
+                if let Err(error) = durable {
+                    self.take_name_back(&row, &stored_as).await;
+                    return Err(error);
+                }
             }
             let command = Command::Move {
                 id: row.id,
@@ -382,12 +387,28 @@ impl Shared {
                 path_key: layout::key(&stored_as),
                 stored_as: stored_as.clone(),
             };
-            if let Outcome::Done = self.apply_event(command).await? {
-                if !is_file && !is_same {
-                    self.link(&row, &row.stored_as, &stored_as).await?;
+            let moved = match self.apply_event(command).await {
+                Ok(moved) => moved,
+                Err(error) => {
+                    if is_file {
+                        self.take_name_back(&row, &stored_as).await;
+                    }
+                    return Err(error);
                 }
-                if !is_same {
-                    self.drop_name(&row).await?;
+            };
+            if let Outcome::Done = moved {
+                // It has its new name, whatever becomes of the old one: that is kept in mind.
+                let tidied = async {
+                    if !is_file && !is_same {
+                        self.link(&row, &row.stored_as, &stored_as).await?;
+                    }
+                    if !is_same {
+                        self.drop_name(&row).await?;
+                    }
+                    Ok::<_, StoreError>(())
+                };
+                if let Err(error) = tidied.await {
+                    tracing::warn!(id = %row.id, error = &error as &dyn std::error::Error, "the old name of a file stays until the next start");
                 }
                 row.name = name.to_owned();
                 row.stored_as = stored_as;
@@ -401,14 +422,7 @@ impl Shared {
             // Another file has the name, or this one was deleted or renamed at the same time.
             let found = self.catalog.get(vec![row.id]).await?.pop();
             if is_file {
-                if found
-                    .as_ref()
-                    .is_some_and(|now| now.stored_as == row.stored_as)
-                {
-                    // Where a file has one name only, it has moved and must come back.
-                    self.link(&row, &stored_as, &row.stored_as).await?;
-                }
-                self.unlink(&row, &stored_as).await?;
+                self.drop_new_name(&row, &stored_as, found.as_ref()).await?;
             }
             match found.filter(|now| now.state == RowState::Finished) {
                 None => return Err(StoreError::NotFound),
@@ -416,6 +430,35 @@ impl Shared {
                 Some(_) => {}
             }
         }
+    }
+
+    /// Takes a new name back that the catalog did not take, as far as that can be known and done; what
+    /// stays `hoist verify` tells of.
+    async fn take_name_back(&self, row: &Row, stored_as: &str) {
+        let taken_back = async {
+            let found = self.catalog.get(vec![row.id]).await?.pop();
+            if found.as_ref().is_none_or(|now| now.stored_as != stored_as) {
+                self.drop_new_name(row, stored_as, found.as_ref()).await?;
+            }
+            Ok::<_, StoreError>(())
+        };
+        if let Err(error) = taken_back.await {
+            tracing::warn!(id = %row.id, error = &error as &dyn std::error::Error, "a file has a second name that nobody knows");
+        }
+    }
+
+    /// Takes a new name away from a file whose row, as it is `now`, does not have it.
+    async fn drop_new_name(
+        &self,
+        row: &Row,
+        stored_as: &str,
+        now: Option<&Row>,
+    ) -> Result<(), StoreError> {
+        if now.is_some_and(|now| now.stored_as == row.stored_as) {
+            // Where a file has one name only, it has moved and must come back.
+            self.link(row, stored_as, &row.stored_as).await?;
+        }
+        self.unlink(row, stored_as).await
     }
 
     async fn link(&self, row: &Row, from: &str, to: &str) -> Result<bool, StoreError> {

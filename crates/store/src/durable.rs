@@ -45,6 +45,12 @@ pub(crate) struct Syncer {
 }
 
 impl Syncer {
+    /// How many wait for the next round.
+    #[cfg(test)]
+    pub(crate) fn waits(&self) -> usize {
+        self.waiting().len()
+    }
+
     fn waiting(&self) -> std::sync::MutexGuard<'_, Vec<(Vec<Unsynced>, oneshot::Sender<Told>)>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }

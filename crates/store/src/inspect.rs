@@ -51,7 +51,7 @@ pub struct Verified {
     pub unknown: u64,
 }
 
-/// Something that the next sweep or the next start removes.
+/// Something that the next sweep removes, or the first one after the next start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Leftover {
@@ -219,7 +219,7 @@ impl Inspector {
         blocking("looking at a name", move || disk.is_folder(&place)).await
     }
 
-    /// What the next sweep at this time, or the next start, would remove.
+    /// What the next start and its first sweep, at this time, would remove.
     ///
     /// # Errors
     ///
@@ -247,12 +247,16 @@ impl Inspector {
             }
         }
         let backend = Arc::clone(&self.backend);
-        let ids = blocking("listing uploads", move || backend.list()).await?;
-        for ids in ids.chunks(AT_ONCE as usize) {
-            let known = self.catalog.get(ids.to_vec()).await?;
-            let is_known = |id: &&UploadId| !known.iter().any(|row| row.id == **id);
-            for id in ids.iter().filter(is_known) {
-                found(Leftover::Orphan { id: *id });
+        let parts = blocking("listing uploads", move || backend.parts()).await?;
+        for part in parts {
+            let backend = Arc::clone(&self.backend);
+            let ids = blocking("listing uploads", move || backend.list(&part)).await?;
+            for ids in ids.chunks(AT_ONCE as usize) {
+                let known = self.catalog.get(ids.to_vec()).await?;
+                let is_known = |id: &&UploadId| !known.iter().any(|row| row.id == **id);
+                for id in ids.iter().filter(is_known) {
+                    found(Leftover::Orphan { id: *id });
+                }
             }
         }
         Ok(())

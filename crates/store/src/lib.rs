@@ -207,7 +207,9 @@ impl Store {
     /// Opens a data folder, making it if there is none.
     ///
     /// What a process left behind that died is put in order: files that were being published are
-    /// finished, bytes that no upload knows are removed. Finished files are not read.
+    /// finished. Neither finished files nor unfinished uploads are read, however many there are: an
+    /// upload is looked at when it is first asked for, and bytes that no upload knows are removed by the
+    /// first [`Store::sweep`].
     ///
     /// # Examples
     ///
@@ -260,10 +262,6 @@ impl Store {
         };
         store.shared.drop_old_names().await?;
         store.shared.recover(now).await?;
-        let orphans = store.shared.remove_orphans().await?;
-        if orphans > 0 {
-            tracing::info!(orphans, "removed bytes that belong to no upload");
-        }
         Ok(store)
     }
 

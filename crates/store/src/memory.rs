@@ -217,7 +217,11 @@ impl Backend for MemoryBackend {
         Ok(())
     }
 
-    fn list(&self) -> io::Result<Vec<UploadId>> {
+    fn parts(&self) -> io::Result<Vec<String>> {
+        Ok(vec![String::new()])
+    }
+
+    fn list(&self, _part: &str) -> io::Result<Vec<UploadId>> {
         Ok(lock(&self.all).incoming.keys().copied().collect())
     }
 

@@ -82,6 +82,8 @@ impl Shared {
             .await?
             .pop()
             .ok_or(StoreError::NotFound)?;
+        #[cfg(test)]
+        let late = self.left_for_later(active).await?;
         let row = match row.state {
             RowState::Unfinished => self.place(active, row).await?,
             // The process died between claim and note.
@@ -96,6 +98,8 @@ impl Shared {
         // says that it is a file.
         let place = layout::place(&row.owner, &row.stored_as);
         let names = self.backend.names_at(&place);
+        #[cfg(test)]
+        self.make_durable(late).await?;
         self.make_durable(names).await?;
         if let Outcome::NotDone = self
             .apply_event(Command::Finish {
@@ -118,7 +122,7 @@ impl Shared {
             .run("clearing up", move || backend.clear(id, false))
             .await
         {
-            // The file is published; the side files are found at the next start.
+            // The file is published; the side files are found after the next start.
             tracing::warn!(%id, error = &error as &dyn std::error::Error, "side files stay behind");
         }
         self.forget(row.id);
@@ -213,7 +217,7 @@ impl Shared {
         .await
     }
 
-    /// Where a folder of the path is a file: the same path with that folder's next free number.
+    /// Where a folder of the path is something else: the same path with that folder's next free number.
     async fn around_file(&self, row: &Row, wanted: &str) -> Result<String, StoreError> {
         let (backend, owner, wanted) = (
             Arc::clone(&self.backend),
@@ -223,13 +227,13 @@ impl Shared {
         self.run("looking for a folder", move || {
             for (end, _) in wanted.match_indices('/') {
                 let (folder, rest) = wanted.split_at_checked(end).unwrap_or_default();
-                let is_file = |folder: &str| {
-                    Ok::<_, io::Error>(backend.open(&layout::place(&owner, folder))?.is_some())
-                };
-                if is_file(folder)? {
+                // Anything that is no folder, such as a planted symlink. What is not there is made, as it
+                // will be needed.
+                let is_folder = |folder: &str| backend.make_folder(&layout::place(&owner, folder));
+                if !is_folder(folder)? {
                     for n in 2..MAX_TRIES {
                         let other = layout::numbered(folder, n);
-                        if !is_file(&other)? {
+                        if is_folder(&other)? {
                             return Ok(format!("{other}{rest}"));
                         }
                     }

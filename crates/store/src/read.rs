@@ -306,13 +306,16 @@ pub(crate) fn parse_after(text: &str) -> Result<After, StoreError> {
 
 impl Shared {
     pub(crate) async fn open_file(&self, row: &Row) -> Result<Arc<dyn Stored>, StoreError> {
-        let (backend, place) = (
-            Arc::clone(&self.backend),
-            layout::place(&row.owner, &row.stored_as),
-        );
-        self.run("opening a file", move || backend.open(&place))
-            .await?
-            .ok_or(StoreError::NotFound)
+        let place = layout::place(&row.owner, &row.stored_as);
+        let open = || {
+            let (backend, place) = (Arc::clone(&self.backend), place.clone());
+            self.run("opening a file", move || backend.open(&place))
+        };
+        if let Some(file) = open().await? {
+            return Ok(file);
+        }
+        self.publish_again(row.id).await?;
+        open().await?.ok_or(StoreError::NotFound)
     }
 
     async fn unfinished(

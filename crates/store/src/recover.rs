@@ -1,8 +1,9 @@
-//! What a process left that died, put in order at the next start.
+//! What a process left that died, put in order: at the next start what somebody may ask for at once, the
+//! rest by the first sweep.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
-use hoist_protocol::Kind;
+use hoist_protocol::{Kind, UploadId};
 
 use crate::{
     StoreError,
@@ -66,41 +67,94 @@ impl Shared {
         Ok(())
     }
 
-    /// Removes bytes that no row knows: what a process left that died between the two.
-    pub(crate) async fn remove_orphans(&self) -> Result<u64, StoreError> {
+    /// Looks, once after each start, for bytes that no row knows or that are files already, and for
+    /// files that have lost their names: what a process left that died between the two. How many
+    /// uploads had something to be removed.
+    ///
+    /// Others work meanwhile: a start would have to wait for ten thousand rows. It is done in parts,
+    /// and one upload that fails stops no other; then all of it is looked at again the next time.
+    ///
+    /// # Errors
+    ///
+    /// The first of what could not be read or removed.
+    pub(crate) async fn reconcile(&self) -> Result<u64, StoreError> {
+        let mut is_reconciled = self.is_reconciled.lock().await;
+        if *is_reconciled {
+            return Ok(0);
+        }
         let backend = Arc::clone(&self.backend);
-        let ids = self.run("listing uploads", move || backend.list()).await?;
+        let parts = self.run("listing uploads", move || backend.parts());
+        let (mut removed, mut failed) = (0, None);
+        for part in parts.await? {
+            match self.reconcile_part(part, &mut failed).await {
+                Ok(of_part) => removed += of_part,
+                Err(error) => drop(failed.get_or_insert(error)),
+            }
+        }
+        if removed > 0 {
+            tracing::info!(removed, "removed bytes that belong to no upload");
+        }
+        *is_reconciled = failed.is_none();
+        failed.map_or(Ok(removed), Err)
+    }
+
+    async fn reconcile_part(
+        &self,
+        part: String,
+        failed: &mut Option<StoreError>,
+    ) -> Result<u64, StoreError> {
+        let backend = Arc::clone(&self.backend);
+        let ids = self.run("listing uploads", move || backend.list(&part));
         let mut removed = 0;
-        for ids in ids.chunks(AT_ONCE) {
+        for ids in ids.await?.chunks(AT_ONCE) {
+            // After the list: whatever has bytes now had its row before.
             let known = self.catalog.get(ids.to_vec()).await?;
-            let mut known: std::collections::HashMap<_, _> =
-                known.into_iter().map(|row| (row.id, row)).collect();
-            for id in ids.iter().copied() {
-                let all = match known.remove(&id) {
-                    None => true,
-                    Some(row) => match row.state {
-                        RowState::Unfinished | RowState::Publishing => continue,
-                        RowState::Hidden => true,
-                        // Published, but the process died before it cleared up; or the machine died
-                        // and its name was lost, which had not been synced.
-                        RowState::Finished => self.publish_again(row).await?,
-                    },
-                };
-                let backend = Arc::clone(&self.backend);
-                self.run("removing what belongs to no upload", move || {
-                    backend.clear(id, all)
-                })
-                .await?;
-                removed += 1;
+            let known: HashMap<_, _> = known.iter().map(|row| (row.id, row.state)).collect();
+            for id in ids {
+                match self.reconcile_one(*id, known.get(id).copied()).await {
+                    Ok(is_removed) => removed += u64::from(is_removed),
+                    Err(error) => {
+                        tracing::warn!(%id, error = &error as &dyn std::error::Error, "what belongs to no upload could not be removed yet");
+                        failed.get_or_insert(error);
+                    }
+                }
             }
         }
         Ok(removed)
     }
 
+    /// Removes what is incoming of an upload that does not wait for bytes; whether there was any.
+    async fn reconcile_one(
+        &self,
+        id: UploadId,
+        state: Option<RowState>,
+    ) -> Result<bool, StoreError> {
+        let all = match state {
+            Some(RowState::Unfinished | RowState::Publishing) => return Ok(false),
+            None | Some(RowState::Hidden) => true,
+            // Published, but the process died before it cleared up; or the machine died and its
+            // name was lost, which had not been synced.
+            Some(RowState::Finished) => self.publish_again(id).await?,
+        };
+        let backend = Arc::clone(&self.backend);
+        self.run("removing what belongs to no upload", move || {
+            backend.clear(id, all)
+        })
+        .await?;
+        Ok(true)
+    }
+
     /// Gives a finished file its place again if it has lost it; `true` if what is incoming of it is of
     /// no use.
-    async fn publish_again(&self, row: Row) -> Result<bool, StoreError> {
-        let id = row.id;
+    ///
+    /// Whoever misses a file asks this first: it may be that nobody has looked since the machine died.
+    pub(crate) async fn publish_again(&self, id: UploadId) -> Result<bool, StoreError> {
+        // One at a time, or the second would find the bytes gone and believe the file lost.
+        let _loading = self.loading(id).await;
+        let row = self.catalog.get(vec![id]).await?.pop();
+        let Some(row) = row.filter(|row| row.state == RowState::Finished) else {
+            return Ok(false);
+        };
         let (backend, of) = (Arc::clone(&self.backend), row.clone());
         let place = layout::place(&row.owner, &row.stored_as);
         let (at, is_file) = (place.clone(), row.kind == Kind::File);

@@ -23,8 +23,6 @@ use hoist_protocol::{
     Checksum, ChunkHasher, Kind, Millis, PackChunk, Sender, UploadId, merge_checksums,
 };
 
-#[cfg(test)]
-use crate::planted::Planted;
 use crate::{
     Change, ChunkAnswer, Party, Store, StoreError,
     active::{Active, Busy, Grant},
@@ -94,6 +92,9 @@ struct Written {
     at: usize,
     row: Row,
     publishing: Publishing,
+    /// What a planted fault has left out.
+    #[cfg(test)]
+    unsynced: Vec<Unsynced>,
 }
 
 /// One that lies on the disk, or leaves the short way: refused, or without an answer.
@@ -303,6 +304,11 @@ impl Shared {
         let (mut written, mut unsynced) = (Vec::new(), Vec::new());
         for one in wrote {
             match one {
+                #[cfg(test)]
+                Ok((mut one, of_one)) if self.leaves_unsynced(None) => {
+                    one.unsynced = of_one;
+                    written.push(one);
+                }
                 Ok((one, of_one)) => {
                     written.push(one);
                     unsynced.extend(of_one);
@@ -310,13 +316,6 @@ impl Shared {
                 Err((at, Some(error))) => refuse(answers, at, error),
                 Err((_, None)) => {}
             }
-        }
-        #[cfg(test)]
-        if matches!(
-            self.config.planted,
-            Some(Planted::AcknowledgeBeforeSync | Planted::RenameBeforeSync)
-        ) {
-            return written;
         }
         match self.make_durable(unsynced).await {
             Ok(()) => written,
@@ -370,6 +369,13 @@ impl Shared {
         if let Err(error) = self.apply_to(&back, unclaim).await {
             keep_claimed(&back);
             refuse_all(answers, &back, &error);
+        }
+        #[cfg(test)]
+        if self.config.planted == Some(crate::planted::Planted::RenameBeforeSync) {
+            let late = placed.iter().flat_map(|one| one.unsynced.clone());
+            if let Err(error) = self.make_durable(late.collect()).await {
+                return refuse_all(answers, &placed, &error);
+            }
         }
         let names = placed
             .iter()
@@ -458,6 +464,8 @@ impl Small {
                 at,
                 row,
                 publishing,
+                #[cfg(test)]
+                unsynced: Vec::new(),
             },
             unsynced,
         ))

@@ -52,6 +52,8 @@ pub(crate) struct Shared {
     pub(crate) writers: AtomicUsize,
     pub(crate) counters: Counters,
     is_closed: AtomicBool,
+    /// Whether what an earlier process left has been looked for; see [`Self::reconcile`].
+    pub(crate) is_reconciled: tokio::sync::Mutex<bool>,
 }
 
 /// An upload that somebody asked for.
@@ -103,6 +105,7 @@ impl Shared {
             writers: AtomicUsize::new(0),
             counters: Counters::default(),
             is_closed: AtomicBool::new(false),
+            is_reconciled: tokio::sync::Mutex::new(false),
         }
     }
 

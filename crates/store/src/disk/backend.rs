@@ -94,6 +94,14 @@ impl DiskBackend {
         }
     }
 
+    /// The names in a folder; none if there is no such folder, or something else lies there.
+    fn names_in(&self, folder: &str) -> io::Result<Vec<String>> {
+        match self.disk.list(folder) {
+            Err(error) if is_missing(&error) => Ok(Vec::new()),
+            listed => listed,
+        }
+    }
+
     fn rename(&self, from: &str, to: &str) -> io::Result<bool> {
         match self.disk.rename_noreplace(from, to) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
@@ -213,22 +221,22 @@ impl Backend for DiskBackend {
         }
     }
 
-    fn list(&self) -> io::Result<Vec<UploadId>> {
-        let mut found = Vec::new();
-        for folder in self.disk.list("incoming").or_else(|error| {
-            if is_missing(&error) {
-                Ok(vec![])
-            } else {
-                Err(error)
-            }
-        })? {
-            let names = self.disk.list(&format!("incoming/{folder}"))?;
-            // Side files may be all that is left of one.
-            found.extend(names.iter().filter_map(|name| {
-                let id = name.split_once('.').map_or(name.as_str(), |(id, _)| id);
-                id.parse::<UploadId>().ok()
-            }));
-        }
+    fn parts(&self) -> io::Result<Vec<String>> {
+        self.names_in("incoming")
+    }
+
+    fn list(&self, part: &str) -> io::Result<Vec<UploadId>> {
+        // Side files may be all that is left of one.
+        let id = |name: &String| {
+            let id = name.split_once('.').map_or(name.as_str(), |(id, _)| id);
+            let id = id.parse::<UploadId>().ok()?;
+            // Elsewhere nobody would look for it, nor remove it.
+            layout::incoming(id)
+                .starts_with(&format!("incoming/{part}/"))
+                .then_some(id)
+        };
+        let names = self.names_in(&format!("incoming/{part}"))?;
+        let mut found: Vec<_> = names.iter().filter_map(id).collect();
         found.sort_unstable();
         found.dedup();
         Ok(found)
@@ -359,7 +367,7 @@ impl Incoming for DiskIncoming {
     }
 
     fn read_sums(&self, from: u32, buffer: &mut [u8]) -> io::Result<usize> {
-        match self.side(&self.sums, "sums", Open::Write)? {
+        match self.side(&self.sums, "sums", Open::Own)? {
             Some(file) => file.read_at(u64::from(from) * 32, buffer),
             None => Ok(0),
         }
@@ -377,7 +385,7 @@ impl Incoming for DiskIncoming {
     }
 
     fn drop_unsafe_ranges(&self) -> io::Result<()> {
-        let Some(file) = self.side(&self.ranges, "ranges", Open::Write)? else {
+        let Some(file) = self.side(&self.ranges, "ranges", Open::Own)? else {
             return Ok(());
         };
         for (at, (start, _)) in (0..).step_by(RANGE_BYTES).zip(entries(&*file)?) {
@@ -412,7 +420,7 @@ impl Incoming for DiskIncoming {
     }
 
     fn ranges(&self) -> io::Result<Vec<(u64, u64)>> {
-        let Some(file) = self.side(&self.ranges, "ranges", Open::Write)? else {
+        let Some(file) = self.side(&self.ranges, "ranges", Open::Own)? else {
             return Ok(Vec::new());
         };
         let entries = entries(&*file)?.into_iter();

@@ -17,7 +17,10 @@ pub(crate) enum Open {
     Read,
     /// Reading and writing what is there.
     Write,
-    /// Reading and writing, made if it is not there.
+    /// As [`Self::Write`], and refused if it has a second name: a hard link that somebody planted, or
+    /// what we write here would change a file elsewhere.
+    Own,
+    /// As [`Self::Own`], made if it is not there.
     Create,
 }
 

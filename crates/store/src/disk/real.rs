@@ -46,8 +46,16 @@ impl RealDisk {
         Ok(Self { root, is_in_memory })
     }
 
-    /// Opens beneath the root and without following any symlink.
+    /// Opens beneath the root and without following any symlink. One that was planted is neither a file
+    /// nor a folder of ours: an error as for anything else that lies where a folder should.
     fn beneath(&self, path: &str, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
+        match self.without_links(path, flags, mode) {
+            Err(Errno::LOOP) => Err(Errno::NOTDIR.into()),
+            opened => Ok(opened?),
+        }
+    }
+
+    fn without_links(&self, path: &str, flags: OFlags, mode: Mode) -> Result<OwnedFd, Errno> {
         let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let resolve =
             ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
@@ -57,21 +65,22 @@ impl RealDisk {
             match openat2(&self.root, path, flags, mode, resolve) {
                 Err(Errno::AGAIN) => {}
                 Err(Errno::NOSYS | Errno::PERM) => return self.step_by_step(path, flags, mode),
-                opened => return Ok(opened?),
+                opened => return opened,
             }
         }
         self.step_by_step(path, flags, mode)
     }
 
     /// The same for kernels and sandboxes without `openat2`: one component at a time.
-    fn step_by_step(&self, path: &str, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
+    fn step_by_step(&self, path: &str, flags: OFlags, mode: Mode) -> Result<OwnedFd, Errno> {
         let (parents, name) = path.rsplit_once('/').unwrap_or(("", path));
-        let mut at = self.root.try_clone()?;
+        let here = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
+        let mut at = openat(&self.root, ".", here, Mode::empty())?;
         for component in parents.split('/').filter(|component| !component.is_empty()) {
             let folder = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             at = openat(&at, component, folder, Mode::empty())?;
         }
-        Ok(openat(&at, name, flags, mode)?)
+        openat(&at, name, flags, mode)
     }
 
     /// The folder that holds a path, and the path's last component.
@@ -90,7 +99,7 @@ impl Disk for RealDisk {
         let flags = OFlags::NONBLOCK
             | match how {
                 Open::Read => OFlags::RDONLY,
-                Open::Write => OFlags::RDWR,
+                Open::Write | Open::Own => OFlags::RDWR,
                 Open::Create => OFlags::RDWR | OFlags::CREATE,
             };
         let mode = if how == Open::Create {
@@ -99,9 +108,13 @@ impl Disk for RealDisk {
             Mode::empty()
         };
         let file = self.beneath(path, flags, mode)?;
-        if !FileType::from_raw_mode(fstat(&file)?.st_mode).is_file() {
+        let stat = fstat(&file)?;
+        if !FileType::from_raw_mode(stat.st_mode).is_file() {
             let kind = io::ErrorKind::IsADirectory;
             return Err(io::Error::new(kind, "not a regular file"));
+        }
+        if matches!(how, Open::Own | Open::Create) && stat.st_nlink > 1 {
+            return Err(io::Error::other("a file with a second name"));
         }
         Ok(Arc::new(RealFile {
             file: File::from(file),
@@ -125,8 +138,6 @@ impl Disk for RealDisk {
             {
                 Ok(false)
             }
-            // ELOOP: a symlink, which is no folder of ours.
-            Err(error) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => Ok(false),
             Err(error) => Err(error),
         }
     }

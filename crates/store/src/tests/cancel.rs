@@ -6,7 +6,7 @@ use futures_util::future::{FutureExt as _, poll_immediate};
 use hoist_protocol::{DeleteResult, ErrorCode, Millis, UploadId, UploadStatus};
 
 use super::{
-    crash::{DyingCatalog, DyingDisk, Fuse},
+    dying::{DyingCatalog, DyingDisk, Fuse},
     names::walk,
     support::{Bench, CHUNK, NOW, bytes, config, file, hash},
 };

@@ -1,11 +1,14 @@
 //! One suite for all backends, and what only a disk can show.
 
+mod broken;
 mod cancel;
 mod chunks;
 mod crash;
+mod dying;
 mod faults;
 mod files;
 mod leases;
+mod links;
 mod model;
 mod names;
 mod outbox;
@@ -14,7 +17,9 @@ mod power;
 mod reboot;
 mod small;
 mod space;
+mod start;
 mod support;
+mod syncs;
 mod tokens;
 
 /// Runs each case against the disk and against memory.

@@ -1,4 +1,6 @@
-//! A disk that keeps what was synced, and of the rest whatever a seed decides.
+//! A disk that keeps what was synced, and of the rest whatever a seed decides. It can also fail one
+//! operation, as a kernel does: what a failed sync was to write is never written, though it can still be
+//! read and the next sync succeeds.
 //!
 //! Writes that no sync has reached are lost, torn between sectors or kept, each by itself, so that
 //! a later one may be there and an earlier one not. Names are lost or kept one change at a time; a
@@ -6,14 +8,16 @@
 //! cannot be reached.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io,
     sync::{Arc, Mutex, MutexGuard},
 };
 
+use rustix::io::Errno;
+
 use crate::{
     disk::{Disk, DiskFile, Open},
-    tests::crash::Step,
+    tests::dying::Step,
 };
 
 /// What a disk writes whole or not at all.
@@ -39,6 +43,8 @@ struct Inode {
     /// What was written since, in order; a length of its own for a cut.
     writes: Vec<(usize, Vec<u8>)>,
     cut: Option<usize>,
+    /// Sectors that a failed sync has left out, until they are written again.
+    unwritten: BTreeSet<usize>,
 }
 
 #[derive(Debug, Default)]
@@ -50,6 +56,8 @@ struct State {
     /// Steps until the machine dies.
     left: u64,
     taken: u64,
+    /// The step that fails, and does nothing.
+    fails: Option<u64>,
     seed: u64,
 }
 
@@ -81,6 +89,11 @@ fn put(bytes: &mut Vec<u8>, offset: usize, part: &[u8]) {
         bytes.resize(offset + part.len(), 0);
     }
     bytes[offset..offset + part.len()].copy_from_slice(part);
+}
+
+/// The sectors that so many bytes lie in.
+fn sectors(offset: usize, length: usize) -> std::ops::Range<usize> {
+    offset / SECTOR..(offset + length).div_ceil(SECTOR)
 }
 
 impl Inode {
@@ -130,6 +143,9 @@ impl Change {
 impl State {
     /// Does a change of names, in whose middle the machine may die.
     fn change(&mut self, change: Change) -> io::Result<()> {
+        if self.fails_next() {
+            return self.step();
+        }
         if !self.is_dead() {
             change.clone().apply(&mut self.names);
             self.changes.push(change);
@@ -141,11 +157,18 @@ impl State {
         self.taken > self.left
     }
 
+    fn fails_next(&self) -> bool {
+        self.fails == Some(self.taken + 1)
+    }
+
     /// One more step; the one after the last is the death of the machine.
     fn step(&mut self) -> io::Result<()> {
         self.taken += 1;
         if self.is_dead() {
             return Err(io::Error::other("the machine is dead"));
+        }
+        if self.fails == Some(self.taken) {
+            return Err(Errno::IO.into());
         }
         Ok(())
     }
@@ -191,9 +214,23 @@ impl State {
 
     fn sync_file(&mut self, inode: usize) {
         let inode = &mut self.inodes[inode];
-        inode.durable.clone_from(&inode.bytes);
+        let before = std::mem::replace(&mut inode.durable, inode.bytes.clone());
+        for sector in &inode.unwritten {
+            let there = inode.durable.chunks_mut(SECTOR).nth(*sector);
+            for (at, byte) in there.into_iter().flatten().enumerate() {
+                *byte = before.get(sector * SECTOR + at).copied().unwrap_or(0);
+            }
+        }
         inode.writes.clear();
         inode.cut = None;
+    }
+
+    /// What was to be written counts as written, and is not.
+    fn fail_to_sync_file(&mut self, inode: usize) {
+        let inode = &mut self.inodes[inode];
+        for (offset, bytes) in inode.writes.drain(..) {
+            inode.unwritten.extend(sectors(offset, bytes.len()));
+        }
     }
 }
 
@@ -215,8 +252,25 @@ impl SimDisk {
         self.lock().is_dead()
     }
 
-    /// What is there when the machine is up again; it lives for ever.
-    pub(super) fn after_death(&self) -> Self {
+    /// From here on: the step of this number fails, and those after it do not.
+    pub(super) fn fail_at(&self, step: u64) {
+        self.lock().fails = Some(step);
+    }
+
+    /// As [`Self::fail_at`], counted from here.
+    pub(super) fn fail_in(&self, steps: u64) {
+        let mut state = self.lock();
+        state.fails = Some(state.taken + steps);
+    }
+
+    /// Whether it has failed where it was told to.
+    pub(super) fn has_failed(&self) -> bool {
+        let state = self.lock();
+        state.fails.is_some_and(|step| step <= state.taken)
+    }
+
+    /// What is there when the machine is up again, and dies after so many steps more.
+    pub(super) fn after_death(&self, left: u64) -> Self {
         let mut state = self.lock();
         let mut seed = state.seed;
         let mut names = state.durable.clone();
@@ -242,7 +296,8 @@ impl SimDisk {
             inodes: inodes.collect(),
             durable: names.clone(),
             names,
-            left: u64::MAX,
+            left,
+            seed,
             ..State::default()
         })))
     }
@@ -338,6 +393,10 @@ impl Disk for SimDisk {
 
     fn sync_all(&self) -> io::Result<()> {
         let mut state = self.lock();
+        let fails = state.fails_next();
+        for inode in (0..state.inodes.len()).filter(|_| fails) {
+            state.fail_to_sync_file(inode);
+        }
         state.step()?;
         for inode in 0..state.inodes.len() {
             state.sync_file(inode);
@@ -370,6 +429,9 @@ impl DiskFile for SimFile {
         let offset = usize::try_from(offset).unwrap();
         let inode = &mut state.inodes[self.1];
         put(&mut inode.bytes, offset, bytes);
+        for sector in sectors(offset, bytes.len()) {
+            inode.unwritten.remove(&sector);
+        }
         inode.writes.push((offset, bytes.to_vec()));
         state.step()
     }
@@ -403,6 +465,9 @@ impl DiskFile for SimFile {
 
     fn sync(&self) -> io::Result<()> {
         let mut state = self.0.lock();
+        if state.fails_next() {
+            state.fail_to_sync_file(self.1);
+        }
         state.step()?;
         state.sync_file(self.1);
         Ok(())
