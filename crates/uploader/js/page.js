@@ -11,8 +11,17 @@ export function randomHex() {
 /** Puts a text on the clipboard; there is none on a page without TLS. */
 export const copy = async (text) => navigator.clipboard.writeText(text);
 
-/** Waits; a wait of 0 lets the page draw and react. */
-export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+/** Waits; a wait of 0 lets the page draw and react, and is no wait: a timer would come 4 ms later. */
+export const sleep = (ms) =>
+  new Promise((done) => {
+    if (ms > 0) return setTimeout(done, ms);
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      done();
+    };
+    port2.postMessage(0);
+  });
 
 /** Milliseconds since the epoch by a clock that does not jump when the machine's is set. */
 export const nowMs = () => performance.timeOrigin + performance.now();
