@@ -31,6 +31,7 @@ use crate::{
     Access, ApiError, Stopping, answer,
     body::{BodyReader, too_short},
     router::Core,
+    transfers::Who,
 };
 
 /// Without bytes for this long, what came is written although it is no whole piece.
@@ -46,7 +47,7 @@ pub(crate) async fn send_pack(
     let mut reader = BodyReader::new(&core, &parts, body, limits.pack_size);
     access.require(|rights| rights.send)?;
     reader.check_announced()?;
-    let transfer = core.transfer()?;
+    let transfer = core.transfer(Who::new(&parts, &access.party))?;
     reader.keep_up(&transfer);
     core.config.packs.fetch_add(1, Ordering::Relaxed);
     let stopping = parts.extensions.get::<Stopping>().cloned();

@@ -17,7 +17,7 @@ use crate::{
     ApiError, HttpConfig, cancel, create, download, form, form_delete,
     guard::guard,
     limits, list, pack, status, token,
-    transfers::{Transfer, Transfers, hands_full},
+    transfers::{Transfer, Transfers, Who, hands_full},
     zip,
 };
 
@@ -56,8 +56,8 @@ impl Core {
     }
 
     /// Room for one more request that carries bytes, held while it does.
-    pub(crate) fn transfer(&self) -> Result<Transfer, ApiError> {
-        self.transfers.begin(self.now())
+    pub(crate) fn transfer(&self, who: Who) -> Result<Transfer, ApiError> {
+        self.transfers.begin(self.now(), who)
     }
 }
 

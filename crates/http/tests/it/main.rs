@@ -24,6 +24,7 @@ mod memory;
 mod origin;
 mod pack;
 mod running;
+mod shares;
 mod sockets;
 mod status;
 mod support;
