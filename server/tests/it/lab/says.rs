@@ -43,7 +43,10 @@ fn what_was_skipped_or_never_ran_is_not_said_to_have_passed() {
     assert_eq!(says(&log), (line.to_owned(), 3));
     assert_eq!(says(&(skipped.to_owned() + &result(2))).1, 3);
     // What fuzzes has no test runner.
-    assert_eq!(says("fuzz: form: 5 runs, 3 edges, no promise broken\n").1, 0);
+    assert_eq!(
+        says("fuzz: form: 5 runs, 3 edges, no promise broken\n").1,
+        0
+    );
     let power = "power, real disk: 4 cuts, 9 chunks\n";
     assert_eq!(says(&(power.to_owned() + &result(2))).0, power.trim_end());
 }
