@@ -53,13 +53,20 @@ fn now() -> std::time::Instant {
 
 #[test]
 fn a_start_reads_as_much_with_many_files_as_with_few() {
+    for end in ["TERM", "KILL"] {
+        starts(end);
+    }
+}
+
+/// After the server before has ended in this way.
+fn starts(end: &str) {
     let finished = rounds("HOIST_LAB_MANY", 20_000);
     let mut read = Vec::new();
     for many in [finished / 20, finished] {
         let data = tempfile::tempdir().unwrap();
         filled(data.path(), many, many / 100 + 100);
         // What the first start puts in order is not asked of the second.
-        Program::start(data.path(), &[]).signal("TERM");
+        Program::start(data.path(), &[]).signal(end);
         let from = now();
         let program = Program::start(data.path(), &[]);
         let health = program.ask("GET", "/healthz", "", b"");
@@ -100,7 +107,7 @@ fn a_start_reads_as_much_with_many_files_as_with_few() {
         read.push((at_start, listed));
         if many == finished {
             println!(
-                "many: with {many} finished files and {} unfinished a start reads {} bytes and takes {started:.0?}, \
+                "many: after {end}, with {many} finished files and {} unfinished a start reads {} bytes and takes {started:.0?}, \
                  a page of the list {paged:.1?}, a thousand creates {creating:.1?}",
                 many / 100 + 100,
                 at_start.0,
