@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use axum::{
     Router,
     body::Body,
-    http::{HeaderName, HeaderValue, Method, Request},
+    http::{HeaderName, HeaderValue, Request},
 };
 use hoist_app::server::{Backend, pages};
 use hoist_axum::{Authorizer, CookieConfig, CookieKey, CookieVisitors, HttpConfig};
@@ -128,7 +128,7 @@ impl Server {
 
     /// One file of this visitor, in a state.
     async fn prepared(&self, owner: &str, state: State) -> String {
-        let mine: Headers = &[("cookie", owner)];
+        let mine: Headers<'_> = &[("cookie", owner)];
         let size = u8::from(state == State::Unfinished);
         let file = json!({"name": "secret", "size": size, "lastModified": 1});
         let create = json!({"sender": "s", "files": [file]});
@@ -144,7 +144,7 @@ impl Server {
 
     /// What the owner sees of all that they have.
     async fn seen(&self, owner: &str, id: &str) -> Vec<String> {
-        let mine: Headers = &[("cookie", owner)];
+        let mine: Headers<'_> = &[("cookie", owner)];
         let status = json!({"ids": [id]});
         vec![
             self.ask("GET", "/hoist/uploads", mine, &Value::Null)
@@ -181,7 +181,7 @@ async fn for_everybody_else_a_file_is_one_that_never_was() {
         let other = server.visit().await;
         let grant = json!({"may": ["send", "read", "delete"], "lifetime": 60_000});
         let path = format!("/hoist/uploads/{id}/tokens");
-        let mine: Headers = &[("cookie", &owner)];
+        let mine: Headers<'_> = &[("cookie", &owner)];
         let (_, _, token) = server.ask("POST", &path, mine, &grant).await;
         let token: Value = serde_json::from_str(&token).unwrap();
         let token = token["token"]
@@ -191,7 +191,7 @@ async fn for_everybody_else_a_file_is_one_that_never_was() {
         assert_eq!(token.is_none(), state == State::Deleted);
         let token = token.unwrap_or_default();
         let before = server.seen(&owner, &id).await;
-        let visitors: [(&str, Headers); 5] = [
+        let visitors: [(&str, Headers<'_>); 5] = [
             ("another visitor", &[("cookie", &other)]),
             ("nobody", &[]),
             ("an unknown cookie", &[("cookie", UNKNOWN)]),
@@ -243,7 +243,7 @@ async fn a_page_elsewhere_calls_nothing_even_with_the_owners_cookie() {
         let id = server.prepared(&owner, state).await;
         let before = server.seen(&owner, &id).await;
         let mine = ("cookie", owner.as_str());
-        let foreign: [Headers; 6] = [
+        let foreign: [Headers<'_>; 6] = [
             &[mine, ("origin", "https://evil.example")],
             &[mine, ("origin", "https://hoist.example.evil")],
             &[mine, ("origin", "null")],
@@ -269,7 +269,7 @@ async fn a_page_elsewhere_calls_nothing_even_with_the_owners_cookie() {
 
 #[tokio::test]
 async fn the_table_can_fail_a_page_of_ours_does_all_of_it_for_the_owner() {
-    let ours: [Headers; 3] = [
+    let ours: [Headers<'_>; 3] = [
         &[("origin", "https://hoist.example")],
         &[
             ("sec-fetch-site", "same-origin"),
@@ -302,7 +302,7 @@ async fn no_other_method_calls_a_function_and_no_other_address_is_one() {
     let owner = server.visit().await;
     let id = server.prepared(&owner, State::Finished).await;
     let before = server.seen(&owner, &id).await;
-    let mine: Headers = &[("cookie", &owner)];
+    let mine: Headers<'_> = &[("cookie", &owner)];
     for (name, body) in calls(&id) {
         for method in ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"] {
             let path = format!("/api/{name}");
