@@ -54,12 +54,13 @@ fn now() -> std::time::Instant {
 #[test]
 fn a_start_reads_as_much_with_many_files_as_with_few() {
     for end in ["TERM", "KILL"] {
-        starts(end);
+        println!("many: after {end}, {}", starts(end));
     }
 }
 
-/// After the server before has ended in this way.
-fn starts(end: &str) {
+/// What it took after the server before had ended in this way.
+fn starts(end: &str) -> String {
+    let mut said = String::new();
     let finished = rounds("HOIST_LAB_MANY", 20_000);
     let mut read = Vec::new();
     for many in [finished / 20, finished] {
@@ -106,8 +107,8 @@ fn starts(end: &str) {
         );
         read.push((at_start, listed));
         if many == finished {
-            println!(
-                "many: after {end}, with {many} finished files and {} unfinished a start reads {} bytes and takes {started:.0?}, \
+            said = format!(
+                "with {many} finished files and {} unfinished a start reads {} bytes and takes {started:.0?}, \
                  a page of the list {paged:.1?}, a thousand creates {creating:.1?}",
                 many / 100 + 100,
                 at_start.0,
@@ -125,4 +126,5 @@ fn starts(end: &str) {
         many_listed < few_listed + (256 << 10),
         "{few_listed} {many_listed}"
     );
+    said
 }
