@@ -10,10 +10,10 @@ use axum::{
     routing::get,
 };
 use hoist_axum::HttpConfig;
-use hoist_store::{Figures, Store};
+use hoist_store::{Figures, Owner, Party, Store, StoreError};
 use tokio::{net::TcpListener, task::JoinHandle};
 
-use crate::{Plan, RunError};
+use crate::{Plan, RunError, Visitors};
 
 /// Starts answering, if the plan says where; it knows the port then.
 pub(crate) async fn start(
@@ -26,7 +26,16 @@ pub(crate) async fn start(
     let failed = |source| RunError::Bind { addr, source };
     let listener = TcpListener::bind(addr).await.map_err(failed)?;
     plan.metrics = Some(listener.local_addr().map_err(failed)?);
-    let router = router(store.clone(), plan.http.clone(), plan.store.quota);
+    if !addr.ip().is_loopback() {
+        tracing::warn!(%addr, "figures are told to everybody who reaches this address: nobody signs in there");
+    }
+    let is_shared = plan.trust_header.is_none() && plan.visitors == Visitors::Shared;
+    let router = router(
+        store.clone(),
+        plan.http.clone(),
+        plan.store.quota,
+        is_shared,
+    );
     let serve = plan.serve.clone();
     Ok(Some(tokio::spawn(async move {
         if let Err(error) = hoist_axum::serve(listener, router, serve, pending()).await {
@@ -36,18 +45,46 @@ pub(crate) async fn start(
 }
 
 /// A router that answers `/metrics` and nothing else.
-pub fn router(store: Store, http: HttpConfig, quota: Option<u64>) -> Router {
+pub fn router(store: Store, http: HttpConfig, quota: Option<u64>, is_shared: bool) -> Router {
     Router::new()
         .route("/metrics", get(answer))
-        .with_state((store, http, quota))
+        .with_state(Source {
+            store,
+            http,
+            quota,
+            is_shared,
+        })
 }
 
-async fn answer(State((store, http, quota)): State<(Store, HttpConfig, Option<u64>)>) -> Response {
-    match store.figures(http.clock.now()).await {
-        Ok(figures) => {
+#[derive(Clone)]
+struct Source {
+    store: Store,
+    http: HttpConfig,
+    quota: Option<u64>,
+    /// Whether all have one owner, and so one quota.
+    is_shared: bool,
+}
+
+impl Source {
+    async fn text(&self) -> Result<String, StoreError> {
+        let now = self.http.clock.now();
+        let figures = self.store.figures(now).await?;
+        let packs = self.http.packs.load(Ordering::Relaxed);
+        let quota_left = if self.is_shared {
+            let all = Party::known(Owner::shared());
+            self.store.limits(now, &all).await?.quota_left
+        } else {
+            None
+        };
+        Ok(text(&figures, packs, self.quota, quota_left))
+    }
+}
+
+async fn answer(State(source): State<Source>) -> Response {
+    match source.text().await {
+        Ok(text) => {
             let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
-            let packs = http.packs.load(Ordering::Relaxed);
-            (kind, text(&figures, packs, quota)).into_response()
+            (kind, text).into_response()
         }
         Err(error) => {
             tracing::warn!(cause = %error, "no figures");
@@ -57,7 +94,7 @@ async fn answer(State((store, http, quota)): State<(Store, HttpConfig, Option<u6
 }
 
 /// The exposition format (prometheus.io/docs/instrumenting/exposition_formats).
-fn text(figures: &Figures, packs: u64, quota: Option<u64>) -> String {
+fn text(figures: &Figures, packs: u64, quota: Option<u64>, quota_left: Option<u64>) -> String {
     let mut text = String::new();
     let mut one = |name: &str, kind: &str, help: &str, value: String| {
         // Writing to a string cannot fail.
@@ -122,6 +159,11 @@ fn text(figures: &Figures, packs: u64, quota: Option<u64>) -> String {
             Some(figures.free_bytes),
         ),
         ("quota_bytes", "Bytes that one visitor may have.", quota),
+        (
+            "quota_left_bytes",
+            "Bytes that all visitors may still reserve, where they share their files.",
+            quota_left,
+        ),
     ];
     for (name, help, value) in gauges {
         if let Some(value) = value {

@@ -61,7 +61,7 @@ impl Drop for Place {
 }
 
 /// Whoever has an IPv6 address has the 2⁶⁴ around it.
-fn network(peer: IpAddr) -> IpAddr {
+pub(crate) fn network(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V6(address) => {
             let [a, b, c, d, ..] = address.segments();

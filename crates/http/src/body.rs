@@ -14,7 +14,7 @@ use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 use crate::{
     ApiError,
     router::Core,
-    transfers::{Pulse, Transfer, too_slow},
+    transfers::{Pulse, Transfer, gave_way},
 };
 
 /// Reads a body frame by frame; holds at most one frame.
@@ -107,6 +107,10 @@ impl BodyReader {
     /// The next frame of data as it came, `None` at the end.
     async fn frame(&mut self) -> Result<Option<Bytes>, ApiError> {
         self.is_held_back = false;
+        if self.pulse.as_ref().is_some_and(|pulse| pulse.is_over()) {
+            self.is_over = true;
+            return Err(gave_way());
+        }
         let over = async {
             match &self.pulse {
                 Some(pulse) => pulse.over().await,
@@ -118,7 +122,7 @@ impl BodyReader {
             frame = timeout(self.idle, self.body.frame()) => frame,
             () = over => {
                 self.is_over = true;
-                return Err(too_slow());
+                return Err(gave_way());
             }
         };
         let Ok(frame) = frame else {
@@ -286,4 +290,40 @@ fn too_large(limit: u64) -> ApiError {
         ErrorCode::TooLarge,
         format!("The request is larger than the {limit} bytes that are allowed here"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use axum::extract::ConnectInfo;
+    use futures_util::stream;
+    use hoist_store::{Party, Store, StoreConfig};
+    use http::Request;
+
+    use super::*;
+    use crate::{HttpConfig, transfers::Who};
+
+    #[tokio::test]
+    async fn who_has_given_way_is_not_read_on_although_more_is_always_there() {
+        let config = HttpConfig {
+            transfers: 2,
+            ..HttpConfig::default()
+        };
+        let core = Core::new(Store::memory(StoreConfig::default()), config);
+        let zeros = stream::repeat_with(|| Ok::<_, std::io::Error>(Bytes::from_static(b"00")));
+        let (mut parts, body) = Request::new(Body::from_stream(zeros)).into_parts();
+        let mut reader = BodyReader::new(&core, &parts, body, u64::MAX);
+        reader.drain_size = 0;
+        let mut from = |last| {
+            let peer = SocketAddr::from(([192, 0, 2, last], 1));
+            parts.extensions.insert(ConnectInfo(peer));
+            core.transfer(Who::new(&parts, &Party::anonymous()))
+        };
+        let (_first, second) = (from(1).unwrap(), from(1).unwrap());
+        reader.keep_up(&second);
+        assert!(reader.next(2).await.is_ok());
+        let _other = from(2).unwrap();
+        assert!(reader.next(2).await.is_err());
+    }
 }

@@ -42,8 +42,10 @@ pub struct HttpConfig {
     pub drain_size: u64,
     /// For how long at most. Default 5 seconds.
     pub drain_ms: u64,
-    /// Most requests that carry bytes at one time; one more is answered `unavailable`, unless one of them
-    /// hardly moves (less than 1 KiB a second for five seconds): that one gives way. Default 1 024.
+    /// Most requests that carry bytes at one time. For one more, one gives way that hardly moves (less than
+    /// 1 KiB a second for five seconds), or else the newest one of the address that has the most, or of the
+    /// owner who has the most at the same address, if that is more than a share. Otherwise it is answered
+    /// `unavailable`. Default 1 024.
     pub transfers: usize,
     /// Most chunks of one pack that are being finished while the next ones arrive. Default 32.
     pub finishing: usize,

@@ -26,7 +26,7 @@ use multer::{Field, Multipart};
 
 use crate::{
     Access, ApiError, answer::see_other, body::BodyReader, form_file::file_name, form_words::FIELD,
-    router::Core,
+    router::Core, transfers::Who,
 };
 
 /// Most bytes between two parts' contents: a boundary, headers, and what was read ahead with them.
@@ -44,7 +44,7 @@ pub(crate) async fn form(
         reader.drains_all();
     }
     access.require(|rights| rights.send)?;
-    let transfer = core.transfer()?;
+    let transfer = core.transfer(Who::new(&parts, &access.party))?;
     reader.keep_up(&transfer);
     let page = page(&parts.headers, &core.config.form_return);
     match receive(&core, &access.party, &parts.headers, reader).await {

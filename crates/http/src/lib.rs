@@ -71,6 +71,6 @@ pub use error::ApiError;
 pub use form_words::form_problem;
 pub use list::listing;
 pub use password::{PasswordConfig, Passwords};
-pub use router::router;
+pub use router::{router, routes};
 pub use serve::{ServeConfig, Stopping, serve};
 pub use trusted_header::TrustedHeader;

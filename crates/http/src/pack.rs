@@ -32,6 +32,7 @@ use crate::{
     body::{BodyReader, too_short},
     pack_form::{FRAME_SIZE, PackForm},
     router::Core,
+    transfers::Who,
 };
 
 /// Without bytes for this long, what came is written although it is no whole piece.
@@ -50,7 +51,7 @@ pub(crate) async fn send_pack(
     let mut reader = BodyReader::new(&core, &parts, body, most);
     access.require(|rights| rights.send)?;
     reader.check_announced()?;
-    let transfer = core.transfer()?;
+    let transfer = core.transfer(Who::new(&parts, &access.party))?;
     reader.keep_up(&transfer);
     core.config.packs.fetch_add(1, Ordering::Relaxed);
     let stopping = parts.extensions.get::<Stopping>().cloned();

@@ -6,18 +6,18 @@ use axum::{
     Router,
     extract::Request,
     middleware,
-    routing::{MethodRouter, delete, get, post},
+    routing::{MethodFilter, MethodRouter, on},
 };
 use hoist_protocol::{ErrorCode, Millis, route};
 use hoist_store::Store;
-use http::StatusCode;
+use http::{Method, StatusCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
     ApiError, HttpConfig, cancel, create, download, form, form_delete,
     guard::guard,
     limits, list, pack, status, token,
-    transfers::{Transfer, Transfers, hands_full},
+    transfers::{Transfer, Transfers, Who, hands_full},
     zip,
 };
 
@@ -56,8 +56,8 @@ impl Core {
     }
 
     /// Room for one more request that carries bytes, held while it does.
-    pub(crate) fn transfer(&self) -> Result<Transfer, ApiError> {
-        self.transfers.begin(self.now())
+    pub(crate) fn transfer(&self, who: Who) -> Result<Transfer, ApiError> {
+        self.transfers.begin(self.now(), who)
     }
 }
 
@@ -90,30 +90,88 @@ impl Core {
 /// ```
 pub fn router(store: Store, config: HttpConfig) -> Router {
     let core = Arc::new(Core::new(store, config));
-    Router::new()
-        .route(route::UPLOADS, closed(post(create::create).get(list::list)))
-        .route(route::STATUS, closed(post(status::status)))
-        .route(route::DELETE, closed(post(cancel::delete_many)))
-        .route(route::RESTORE, closed(post(cancel::restore)))
-        .route("/uploads/{id}", closed(delete(cancel::delete_one)))
-        .route("/uploads/{id}/tokens", closed(post(token::issue)))
-        .route("/uploads/{id}/tokens/revoke", closed(post(token::revoke)))
-        .route(route::PACKS, closed(post(pack::send_pack)))
-        .route("/files/{id}/{name}", closed(get(download::download)))
-        .route(route::FORM, closed(post(form::form)))
-        .route(route::FORM_DELETE, closed(post(form_delete::delete)))
-        .route(route::ZIP, closed(get(zip::all)))
-        .route("/zip/{*folder}", closed(get(zip::folder)))
-        .route(route::LIMITS, closed(get(limits::limits)))
+    let mut router = Router::new();
+    for route in ROUTES {
+        let (_, filter) = route.method;
+        router = router.route(route.path, (route.answer)(filter));
+    }
+    router
+        .method_not_allowed_fallback(wrong_method)
         .fallback(no_route)
         .layer(middleware::from_fn_with_state(Arc::clone(&core), guard))
         .with_state(core)
 }
 
-/// Answers all other methods in JSON, too.
-fn closed(methods: MethodRouter<Arc<Core>>) -> MethodRouter<Arc<Core>> {
-    methods.fallback(wrong_method)
+/// All that [`router`] answers to: methods, and paths below its prefix. Where `GET` is answered, `HEAD` is.
+///
+/// For a proxy or a test that has to know each of them.
+///
+/// ```
+/// assert!(hoist_axum::routes().any(|(method, path)| method == "POST" && path == "/packs"));
+/// ```
+pub fn routes() -> impl Iterator<Item = (Method, &'static str)> {
+    ROUTES
+        .iter()
+        .map(|route| (route.method.0.clone(), route.path))
 }
+
+/// Puts a handler behind a method.
+type Answer = fn(MethodFilter) -> MethodRouter<Arc<Core>>;
+
+/// One way in.
+struct Route {
+    method: (Method, MethodFilter),
+    path: &'static str,
+    answer: Answer,
+}
+
+impl Route {
+    const fn get(path: &'static str, answer: Answer) -> Self {
+        let method = (Method::GET, MethodFilter::GET);
+        Self {
+            method,
+            path,
+            answer,
+        }
+    }
+
+    const fn post(path: &'static str, answer: Answer) -> Self {
+        let method = (Method::POST, MethodFilter::POST);
+        Self {
+            method,
+            path,
+            answer,
+        }
+    }
+
+    const fn delete(path: &'static str, answer: Answer) -> Self {
+        let method = (Method::DELETE, MethodFilter::DELETE);
+        Self {
+            method,
+            path,
+            answer,
+        }
+    }
+}
+
+/// All ways in: the router is made of this, and so is the table of who gets in where (`tests/it/table.rs`).
+static ROUTES: &[Route] = &[
+    Route::post(route::UPLOADS, |m| on(m, create::create)),
+    Route::get(route::UPLOADS, |m| on(m, list::list)),
+    Route::post(route::STATUS, |m| on(m, status::status)),
+    Route::post(route::DELETE, |m| on(m, cancel::delete_many)),
+    Route::post(route::RESTORE, |m| on(m, cancel::restore)),
+    Route::delete("/uploads/{id}", |m| on(m, cancel::delete_one)),
+    Route::post("/uploads/{id}/tokens", |m| on(m, token::issue)),
+    Route::post("/uploads/{id}/tokens/revoke", |m| on(m, token::revoke)),
+    Route::post(route::PACKS, |m| on(m, pack::send_pack)),
+    Route::get("/files/{id}/{name}", |m| on(m, download::download)),
+    Route::post(route::FORM, |m| on(m, form::form)),
+    Route::post(route::FORM_DELETE, |m| on(m, form_delete::delete)),
+    Route::get(route::ZIP, |m| on(m, zip::all)),
+    Route::get("/zip/{*folder}", |m| on(m, zip::folder)),
+    Route::get(route::LIMITS, |m| on(m, limits::limits)),
+];
 
 pub(crate) async fn no_route() -> ApiError {
     ApiError::new(ErrorCode::NotFound, "There is nothing at this address")

@@ -134,12 +134,22 @@ impl Program {
         self.child.id()
     }
 
+    /// A number that the kernel knows of it, as `Threads:`.
+    pub(crate) fn status(&self, name: &str) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        let number = line.and_then(|line| line.split_whitespace().next());
+        number.unwrap().parse().unwrap()
+    }
+
     /// Memory that it holds now, in bytes.
     pub(crate) fn resident(&self) -> usize {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-        let kib = line.and_then(|line| line.split_whitespace().nth(1));
-        kib.unwrap().parse::<usize>().unwrap() * 1024
+        self.status("VmRSS:") * 1024
+    }
+
+    /// The most memory that it has held so far, in bytes.
+    pub(crate) fn most_resident(&self) -> usize {
+        self.status("VmHWM:") * 1024
     }
 
     /// Bytes of files that have come to it.

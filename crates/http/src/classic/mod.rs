@@ -35,6 +35,7 @@ use crate::{
     body::BodyReader,
     guard::guard,
     router::{Core, no_route, wrong_method},
+    transfers::Who,
 };
 use file::Query;
 use scope::Scope;
@@ -100,7 +101,8 @@ async fn call(
             let limit = part.as_ref().map_or(0, |part| part.range.len());
             let reader = BodyReader::new(&core, &parts, body, limit);
             access.require(|rights| rights.send)?;
-            upload::upload(&core, &scope?, part?, reader).await?;
+            let who = Who::new(&parts, &access.party);
+            upload::upload(&core, &scope?, part?, reader, who).await?;
             None
         }
         Some("delete") => {

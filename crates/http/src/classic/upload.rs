@@ -12,6 +12,7 @@ use crate::{
     body::{BodyReader, too_short},
     form::Pending,
     router::Core,
+    transfers::Who,
 };
 
 /// How often a part waits for another one of its file …
@@ -24,6 +25,7 @@ pub(super) async fn upload(
     scope: &Scope,
     part: Part,
     mut reader: BodyReader,
+    who: Who,
 ) -> Result<(), ApiError> {
     let length = part.range.len();
     if let Some(announced) = reader.announced()
@@ -34,7 +36,7 @@ pub(super) async fn upload(
             format!("The body has {announced} bytes, and `length` is {length}"),
         ));
     }
-    let transfer = core.transfer()?;
+    let transfer = core.transfer(who)?;
     reader.keep_up(&transfer);
     match scope {
         Scope::Own(party) => {

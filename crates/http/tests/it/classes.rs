@@ -307,6 +307,38 @@ async fn s18_a_body_is_never_unpacked() {
 }
 
 #[tokio::test]
+async fn s18_json_that_goes_deep_is_refused_and_ends_nothing() {
+    let server = Server::memory();
+    for depth in [200, 100_000] {
+        for (open, close) in [("[", "]"), (r#"{"a":"#, "}")] {
+            let deep = format!("{}1{}", open.repeat(depth), close.repeat(depth));
+            // Where something else belongs, and in a field that nobody knows, which is passed over.
+            let field = format!(
+                r#"{{"sender":"s","attempt":0,"files":{deep},"ids":{deep},"chunks":{deep}}}"#
+            );
+            let unknown = format!(
+                r#"{{"sender":"s","attempt":0,"files":[],"ids":[],"chunks":[],"more":{deep}}}"#
+            );
+            for path in ["/uploads", "/uploads/status", "/uploads/delete", "/packs"] {
+                let send = async |json: &str| {
+                    let json = json.as_bytes();
+                    let body = if path == "/packs" {
+                        framed(json)
+                    } else {
+                        json.to_vec()
+                    };
+                    server.send(post(path, body)).await
+                };
+                for json in [&deep, &field] {
+                    is_a_refusal(&send(json).await, path);
+                }
+                assert!(send(&unknown).await.status.as_u16() < 500, "{path}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn s19_nothing_from_outside_becomes_a_header_of_ours() {
     let server = Server::memory();
     for name in [

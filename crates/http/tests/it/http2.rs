@@ -1,7 +1,10 @@
 //! What one HTTP/2 connection may do to the server.
 
 use http::Request;
-use tokio::time::timeout;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    time::timeout,
+};
 
 use crate::running::{LONG, Running, answer, start_default};
 
@@ -89,4 +92,50 @@ async fn a_head_that_is_too_large_ends_its_request_only() {
     let (response, _) = ready.send_request(request.body(()).unwrap(), true).unwrap();
     assert_eq!(response.await.unwrap().status(), 431);
     assert_eq!(ask(&send).await, 200);
+}
+
+/// A frame as it travels (RFC 9113, 4.1).
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    let head = [&length[1..], &[kind, flags], &stream.to_be_bytes()].concat();
+    [&head, payload].concat()
+}
+
+#[tokio::test]
+async fn a_head_that_never_ends_ends_its_connection_and_no_other() {
+    let running = start_default().await;
+    let (other, _other) = connect(&running).await;
+    assert_eq!(ask(&other).await, 200);
+    // CVE-2024-27316 and its kin: a head goes on in CONTINUATION frames without END_HEADERS. With fields,
+    // whose bytes add up, and empty, where only their number does.
+    let field = [&[0x00, 0x01, b'x', 0x7f, 0x81, 0x7f][..], &[b'a'; 256]].concat();
+    for payload in [field.repeat(50), Vec::new()] {
+        let mut stream = running.connect().await;
+        let settings = frame(4, 0, 0, &[]);
+        let headers = frame(1, 0, 1, &[0x82, 0x86, 0x84]);
+        let begin = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &settings[..], &headers].concat();
+        stream.write_all(&begin).await.unwrap();
+        let (mut read, mut write) = stream.into_split();
+        let next = frame(9, 0, 1, &payload).repeat(8);
+        let flood = async {
+            let mut sent = 0;
+            while sent < 1 << 20 && write.write_all(&next).await.is_ok() {
+                sent += 8;
+            }
+            sent
+        };
+        // Whatever it says first, it closes.
+        let closes = async {
+            let mut said = Vec::new();
+            let _ = read.read_to_end(&mut said).await;
+        };
+        let ended = async {
+            tokio::select! {
+                sent = flood => assert!(sent < 1 << 20, "it goes on for ever"),
+                () = closes => {}
+            }
+        };
+        timeout(LONG, ended).await.unwrap();
+        assert_eq!(ask(&other).await, 200);
+    }
 }

@@ -25,6 +25,7 @@ mod origin;
 mod pack;
 mod pack_form;
 mod running;
+mod shares;
 mod sockets;
 mod status;
 mod support;

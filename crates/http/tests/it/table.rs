@@ -1,11 +1,14 @@
 //! Every route, for every kind of visitor, on an upload in every state that is another's: nobody reads,
-//! lists, extends, completes, cancels, deletes or detects it. What is not allowed here is denied.
+//! lists, extends, completes, cancels, deletes or detects it. What is not allowed here is denied. The pages
+//! and their functions, a rename among them, have a table of their own: `app/tests/table.rs`.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::body::Body;
 use hoist_protocol::{
     ChunkLayout, CreateAnswer, CreateResponse, DeleteRequest, StatusRequest, UploadId,
 };
-use http::{Method, Request};
+use http::{Method, Request, StatusCode};
 
 use crate::{
     support::{Answer, C, Server, bytes, chunk, creates, file, pack, post, request},
@@ -15,6 +18,7 @@ use crate::{
 
 /// A call about one upload.
 struct Route {
+    /// As in the router.
     name: &'static str,
     changes: bool,
     call: fn(UploadId) -> Request<Body>,
@@ -69,10 +73,10 @@ fn routes() -> Vec<Route> {
             post(&format!("/uploads/{id}/tokens/revoke"), "{}")
         }),
         route("POST /packs", true, |id| post("/packs", last_chunk(id))),
-        route("GET /files/{id}", false, |id| {
+        route("GET /files/{id}/{name}", false, |id| {
             request(Method::GET, &format!("/files/{id}/secret"), Body::empty())
         }),
-        route("HEAD /files/{id}", false, |id| {
+        route("HEAD /files/{id}/{name}", false, |id| {
             request(Method::HEAD, &format!("/files/{id}/secret"), Body::empty())
         }),
         route("POST /form/delete", true, |id| {
@@ -80,6 +84,34 @@ fn routes() -> Vec<Route> {
         }),
     ]
 }
+
+/// All others: they list, or make something new.
+const WITHOUT_ID: [&str; 6] = [
+    "GET /uploads",
+    "POST /uploads",
+    "POST /form",
+    "GET /zip",
+    "GET /zip/{*folder}",
+    "GET /limits",
+];
+
+#[test]
+fn no_route_is_missing_in_this_table() {
+    let router: BTreeSet<_> = hoist_axum::routes()
+        .map(|(method, path)| format!("{method} {path}"))
+        .collect();
+    let routes = routes();
+    let names = routes.iter().map(|route| route.name).chain(WITHOUT_ID);
+    let table: BTreeSet<_> = names
+        .filter(|name| !name.starts_with("HEAD "))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(table, router);
+}
+
+/// A cookie as the server writes it, which it has never written.
+pub(crate) const UNKNOWN: &str = "hoist_visitor=0123456789abcdef0123456789abcdef\
+    0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum State {
@@ -170,10 +202,7 @@ async fn for_everybody_else_an_upload_is_one_that_never_was() {
         let server = server();
         let owner = visit(&server, &[]).await;
         let id = prepared(&server, &owner, state).await;
-        let (other, stranger) = (
-            visit(&server, &[]).await,
-            "hoist-visitor=bm9ib2R5LWtub3dzLW1l",
-        );
+        let other = visit(&server, &[]).await;
         // A token of the same owner, for another upload.
         let second = prepared_as(&server, &owner, "second", State::Unfinished).await;
         let token = token(&server, &owner, second, &["send", "read", "delete"]).await;
@@ -186,7 +215,7 @@ async fn for_everybody_else_an_upload_is_one_that_never_was() {
             ),
             ("another visitor", vec![("cookie", &other)]),
             ("nobody", vec![]),
-            ("an unknown cookie", vec![("cookie", stranger)]),
+            ("an unknown cookie", vec![("cookie", UNKNOWN)]),
             (
                 "a page elsewhere",
                 vec![
@@ -202,15 +231,20 @@ async fn for_everybody_else_an_upload_is_one_that_never_was() {
                 let real = server.send(with((route.call)(id), headers)).await;
                 let unreal = server.send(with((route.call)(never), headers)).await;
                 assert_eq!(told(&real, id), told(&unreal, never), "{what}");
+                let is_unknown = real.status == StatusCode::UNAUTHORIZED;
+                assert_eq!(is_unknown, *who == "an unknown cookie", "{what}: {real:?}");
                 assert!(
                     !String::from_utf8_lossy(&real.body).contains("secret"),
                     "{what}: {real:?}"
                 );
             }
             // Calls without an id tell nothing of it either.
-            for path in ["/uploads", "/zip", "/zip/secret", "/limits"] {
+            let paths = WITHOUT_ID
+                .iter()
+                .filter_map(|name| name.strip_prefix("GET "));
+            for path in paths.map(|path| path.replace("{*folder}", "secret")) {
                 let answer = server
-                    .send(with(request(Method::GET, path, Body::empty()), headers))
+                    .send(with(request(Method::GET, &path, Body::empty()), headers))
                     .await;
                 let body = String::from_utf8_lossy(&answer.body);
                 assert!(
@@ -295,30 +329,24 @@ async fn no_other_method_and_no_other_address_does_anything() {
     let owner = visit(&server, &[]).await;
     let id = prepared(&server, &owner, State::Finished).await;
     let before = seen(&server, &owner, id).await;
-    let known: [(&str, &[&str]); 13] = [
-        ("/uploads/ID/tokens", &["POST"]),
-        ("/uploads/ID/tokens/revoke", &["POST"]),
-        ("/uploads", &["GET", "HEAD", "POST"]),
-        ("/uploads/status", &["POST"]),
-        ("/uploads/delete", &["POST"]),
-        ("/uploads/restore", &["POST"]),
-        ("/uploads/ID", &["DELETE"]),
-        ("/packs", &["POST"]),
-        ("/files/ID/secret", &["GET", "HEAD"]),
-        ("/form", &["POST"]),
-        ("/form/delete", &["POST"]),
-        ("/zip", &["GET", "HEAD"]),
-        ("/limits", &["GET", "HEAD"]),
-    ];
+    let mut known: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (method, path) in hoist_axum::routes() {
+        let methods = known.entry(path).or_default();
+        if method == Method::GET {
+            methods.push(Method::HEAD);
+        }
+        methods.push(method);
+    }
     for (path, methods) in known {
         for method in [
             "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND",
         ] {
+            let method = Method::from_bytes(method.as_bytes()).unwrap();
             if methods.contains(&method) {
                 continue;
             }
-            let path = path.replace("ID", &id.to_string());
-            let method = Method::from_bytes(method.as_bytes()).unwrap();
+            let path = path.replace("{id}", &id.to_string());
+            let path = path.replace("{name}", "secret").replace("{*folder}", "a");
             let call = request(method.clone(), &path, Body::empty());
             let answer = server.send(with(call, &[("cookie", &owner)])).await;
             assert!(

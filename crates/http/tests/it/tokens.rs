@@ -13,6 +13,7 @@ use serde_json::json;
 
 use crate::{
     support::{Answer, C, Server, bytes, chunk, creates, file, pack, post, request},
+    table::UNKNOWN,
     visitors::{server, visit},
 };
 
@@ -145,9 +146,13 @@ async fn with_a_token_one_upload_is_sent_read_and_deleted_without_a_cookie() {
     // A stale cookie beside it does not matter.
     let id = create(&server, &owner, "third").await;
     let third = self::token(&server, &owner, id, &["send"]).await;
-    let stale = with(part(id, 0), "cookie", "hoist-visitor=bm9ib2R5LWtub3dzLW1l");
+    let stale = || with(part(id, 0), "cookie", UNKNOWN);
+    assert_eq!(
+        server.send(stale()).await.error().1,
+        ErrorCode::VisitorUnknown
+    );
     let sent = server
-        .send(bearing(&third, stale))
+        .send(bearing(&third, stale()))
         .await
         .json::<PackResponse>();
     assert_eq!(sent.results, [ChunkResult::Acknowledged]);
@@ -333,12 +338,32 @@ async fn a_token_that_is_not_good_any_more_is_refused_and_nothing_else_is_tried(
         let call = with(with(status(id), "authorization", other), "cookie", &owner);
         assert_eq!(server.send(call).await.status, StatusCode::OK, "{other}");
     }
-    // In an address it is nothing.
-    let path = format!("/files/{id}/x?token={second}&access_token={second}");
-    let answer = server
-        .send(request(Method::GET, &path, Body::empty()))
-        .await;
-    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_token_in_an_address_is_nothing() {
+    let server = server();
+    let owner = visit(&server, &[]).await;
+    let id = create(&server, &owner, "one").await;
+    for index in [0, 1] {
+        server.send(with(part(id, index), "cookie", &owner)).await;
+    }
+    let token = token(&server, &owner, id, &["read"]).await;
+    let path = format!("/files/{id}/x");
+    let read = |path: &str| request(Method::GET, path, Body::empty());
+    // It is good, and there is something to read.
+    let answer = server.send(bearing(&token, read(&path))).await;
+    assert_eq!(answer.body, bytes(2 * C));
+    for query in [
+        format!("token={token}"),
+        format!("access_token={token}"),
+        format!("authorization=Bearer%20{token}"),
+        format!("bearer={token}"),
+        token.clone(),
+    ] {
+        let answer = server.send(read(&format!("{path}?{query}"))).await;
+        assert_eq!(answer.error(), (404, ErrorCode::NotFound), "{query}");
+    }
 }
 
 #[tokio::test]

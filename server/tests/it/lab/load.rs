@@ -235,8 +235,8 @@ impl Load {
         Some(())
     }
 
-    /// Compares all that was acknowledged with what a server has: each chunk is there, and each
-    /// finished file lies on the disk with its bytes. How many chunks and files that were.
+    /// Compares all that was acknowledged with what a server has: each chunk is there as it was sent, and
+    /// each finished file lies on the disk with its bytes. How many chunks and files that were.
     pub(super) fn compare(&self, addr: &str, files: &Path, known: &[Known]) -> (usize, usize) {
         let (mut chunks, mut finished) = (0, 0);
         for some in known.chunks(500) {
@@ -260,14 +260,23 @@ impl Load {
                             file.receipt.is_none(),
                             "{file:?} was finished, and is {unfinished:?}"
                         );
+                        let has = incoming(files, file.id);
                         for index in &file.acknowledged {
                             let start = u64::from(*index) * CHUNK;
-                            let has = |range: &hoist_protocol::ByteRange| {
+                            let is_told = |range: &hoist_protocol::ByteRange| {
                                 range.start <= start && start < range.end
                             };
                             assert!(
-                                unfinished.received.iter().any(has),
+                                unfinished.received.iter().any(is_told),
                                 "chunk {index} of {file:?} is lost: {unfinished:?}"
+                            );
+                            // What the server says is not what there is.
+                            let length = CHUNK.min(file.size - start);
+                            let bytes = self.bytes(file.number, start, length);
+                            let at = usize::try_from(start).unwrap();
+                            assert!(
+                                has.get(at..at + bytes.len()) == Some(&bytes[..]),
+                                "chunk {index} of {file:?} has other bytes"
                             );
                         }
                     }
@@ -311,6 +320,13 @@ impl Load {
         let unfinished = self.unfinished();
         assert!(unfinished.is_empty(), "{unfinished:?}");
     }
+}
+
+/// What lies there of an upload that is not finished, beside the folder of those that are.
+fn incoming(files: &Path, id: UploadId) -> Vec<u8> {
+    let name = id.to_string();
+    let folder = files.parent().unwrap().join("incoming").join(&name[..2]);
+    std::fs::read(folder.join(name)).unwrap_or_default()
 }
 
 /// The chunks of a file that are missing, with the bytes of each.

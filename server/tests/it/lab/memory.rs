@@ -4,6 +4,9 @@ use std::{fs, io::Write as _, net::TcpStream, path::Path};
 
 use crate::program::{Program, until};
 
+/// What each upload sends in its turn.
+const PART: usize = 16 << 10;
+
 /// Creates so many uploads of 1 MiB, a thousand with a call.
 fn create(program: &Program, count: usize) -> Vec<String> {
     let mut ids = Vec::new();
@@ -18,7 +21,7 @@ fn create(program: &Program, count: usize) -> Vec<String> {
     ids
 }
 
-/// A pack on its way: all but the last byte was sent, and nothing more comes.
+/// A pack of 1 MiB on its way: these bytes were sent, and not all.
 fn begin(program: &Program, id: &str, bytes: &[u8]) -> TcpStream {
     let manifest = format!(
         r#"{{"sender":"{id}","attempt":0,"chunks":[{{"upload":"{id}","index":0,"length":1048576}}]}}"#
@@ -66,34 +69,50 @@ fn what_came_before_a_pause_is_on_the_disk_and_not_in_memory() {
     drop(stream);
 }
 
+/// All write in turn, again and again: none is at rest, and each has come somewhere else.
 #[test]
-fn ten_thousand_open_uploads_and_a_thousand_in_work_have_a_bound_in_memory() {
+fn ten_thousand_open_uploads_and_a_thousand_at_work_have_a_bound_in_memory_and_hold_no_threads() {
     let open = 10_000;
     let active = usize::try_from(super::rounds("HOIST_LAB_ACTIVE", 1000)).unwrap();
+    let turns = usize::try_from(super::rounds("HOIST_LAB_TURNS", 6)).unwrap();
     let data = tempfile::tempdir().unwrap();
     let flags = ["--body-idle", "1h", "--durability", "process"];
     let program = Program::start(data.path(), &flags);
-    let idle = program.resident();
+    let (idle, few) = (program.resident(), program.status("Threads:"));
     let ids = create(&program, open);
     assert_eq!(ids.len(), open);
-    let bytes = vec![7; (1 << 20) - 1];
-    let streams: Vec<_> = ids[..active]
+    let (created, bytes) = (program.most_resident(), vec![7; PART]);
+    let mut streams: Vec<_> = ids[..active]
         .iter()
-        .map(|id| begin(&program, id, &bytes))
+        .map(|id| begin(&program, id, &[]))
         .collect();
-    let sent = (active * bytes.len()) as u64;
-    until("all of it was read", || program.received_bytes() >= sent);
-    let busy = program.resident();
+    // Without waiting for the server: it is to have something of each at any time.
+    for _ in 0..turns {
+        for stream in &mut streams {
+            stream.write_all(&bytes).unwrap();
+        }
+    }
+    let (sent, mut threads) = ((turns * active * PART) as u64, 0);
+    until("all of it was read", || {
+        threads = threads.max(program.status("Threads:"));
+        program.received_bytes() >= sent
+    });
+    let most = program.most_resident();
+    // None of them has ended, and they hold nothing that works.
+    until("they hold no thread", || {
+        program.status("Threads:") <= few + active / 100
+    });
     drop(streams);
     println!(
-        "memory: {open} open and {active} active uploads take {busy} bytes, of which {idle} are there without any"
+        "memory: {open} open uploads, and {active} that write {PART} bytes in turn, {turns} times, take at most {most} \
+         bytes and {threads} threads, of which {idle} and {few} are there without any, and {created} bytes when all \
+         are open"
     );
-    // Each holds a buffer of its connection and a piece of its chunk; what a debug build has beside
-    // that is not for anybody to use.
-    let most = if std::env::var_os("LAB_PROGRAM").is_some() {
+    // What a debug build has beside the buffers is not for anybody to use.
+    let bound = if std::env::var_os("LAB_PROGRAM").is_some() {
         100
     } else {
         140
     };
-    assert!(busy < most << 20, "{busy} bytes");
+    assert!(most < bound << 20, "{most} bytes");
 }

@@ -8,6 +8,7 @@ mod huge;
 mod load;
 mod many;
 mod memory;
+mod says;
 mod slow;
 
 use std::{

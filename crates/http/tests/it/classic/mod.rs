@@ -3,6 +3,7 @@
 mod encodings;
 mod refusals;
 mod sockets;
+mod table;
 mod visitors;
 
 use axum::body::Body;
