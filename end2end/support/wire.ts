@@ -3,27 +3,35 @@ import type { BrowserContext, Page } from '@playwright/test';
 /** Lengths of the chunks of all packs, as their manifests say. */
 interface Wire {
   lengths: number[];
-  /** How many packs were lists of slices, and how many one buffer. */
+  /** How many packs were lists of slices, how many one buffer, and how many whole files in a form. */
   slices: number;
   buffers: number;
+  forms: number;
 }
 
 /** Reads the manifest of each pack that pages of this context send. */
 export async function watchWire(context: BrowserContext): Promise<void> {
   await context.addInitScript(() => {
-    const wire: Wire = { lengths: [], slices: 0, buffers: 0 };
+    const wire: Wire = { lengths: [], slices: 0, buffers: 0, forms: 0 };
     Object.assign(globalThis, { wire });
     const { send } = XMLHttpRequest.prototype;
     XMLHttpRequest.prototype.send = function (this: XMLHttpRequest, body?: XMLHttpRequestBodyInit | Document | null) {
       const isBuffer = body instanceof Uint8Array;
+      const note = (manifest: string): void => {
+        const { chunks } = JSON.parse(manifest) as { chunks: { length: number }[] };
+        wire.lengths.push(...chunks.map((each) => each.length));
+      };
+      if (body instanceof FormData) {
+        wire.forms += 1;
+        note(String(body.get('manifest')));
+      }
       if (body instanceof Blob || isBuffer) {
         wire[isBuffer ? 'buffers' : 'slices'] += 1;
         const pack = isBuffer ? new Blob([body.slice()]) : body;
         // A pack: four bytes, the manifest, the chunks.
         void (async () => {
           const length = new DataView(await pack.slice(0, 4).arrayBuffer()).getUint32(0);
-          const { chunks } = JSON.parse(await pack.slice(4, 4 + length).text()) as { chunks: { length: number }[] };
-          wire.lengths.push(...chunks.map((each) => each.length));
+          note(await pack.slice(4, 4 + length).text());
         })();
       }
       send.call(this, body);

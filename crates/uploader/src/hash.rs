@@ -32,8 +32,8 @@ const READING: u64 = 4 << 20;
 const PIECE: u32 = 1 << 20;
 /// After this long the page gets its turn.
 const TURN_MS: f64 = 12.0;
-/// Chunks up to this size are sent from the buffer that was hashed, in either body mode: a folder
-/// of small files is then read once and not twice.
+/// Files up to this size are sent from the buffer that was hashed, in either body mode: a folder
+/// of small files is then read once and not twice. The same number stands in `js/bytes.js`.
 const SMALL: u64 = 256 << 10;
 
 /// A chunk to be read.
@@ -184,7 +184,7 @@ async fn run(driver: Weak<Driver>, file: Option<File>, job: Job) {
     let left = reader.running.get().saturating_sub(job.size());
     reader.running.set(left);
     let (checksum, bytes) = hashed.unzip();
-    let is_small = job.size() <= SMALL;
+    let is_small = job.layout.file_size() <= SMALL;
     let is_kept = reader.is_wanted(&job) && job.keep && (is_small || driver.sends_buffers());
     if let Some(bytes) = bytes.as_ref().filter(|_| !is_kept && !is_small) {
         give_back(bytes);
