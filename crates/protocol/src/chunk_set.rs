@@ -27,22 +27,31 @@ impl ChunkSet {
 
     /// Adds a chunk; `false` if it was there.
     pub fn insert(&mut self, index: u32) -> bool {
-        if index == u32::MAX || self.contains(index) {
-            return false;
+        let before = self.len;
+        self.insert_all(index, index.saturating_add(1));
+        self.len > before
+    }
+
+    /// Adds the chunks `start..end`, at the cost of the ranges that they meet.
+    fn insert_all(&mut self, mut start: u32, mut end: u32) {
+        if start >= end {
+            return;
         }
-        let mut start = index;
-        let mut end = index + 1;
-        if let Some((&before, &before_end)) = self.ranges.range(..index).next_back()
-            && before_end == index
+        // Those that only touch become one with it, too.
+        while let Some((&from, &to)) = self.ranges.range(..=end).next_back()
+            && to >= start
         {
-            start = before;
-        }
-        if let Some(after_end) = self.ranges.remove(&end) {
-            end = after_end;
+            self.len -= to - from;
+            end = end.max(to);
+            if from <= start {
+                // Nothing before it is met, and it is overwritten.
+                start = from;
+                break;
+            }
+            self.ranges.remove(&from);
         }
         self.ranges.insert(start, end);
-        self.len += 1;
-        true
+        self.len += end - start;
     }
 
     /// Takes a chunk out; `false` if it was not there.
@@ -129,18 +138,18 @@ impl ChunkSet {
     #[must_use]
     pub fn from_byte_ranges(layout: ChunkLayout, ranges: &[ByteRange]) -> Self {
         let mut set = Self::new();
+        let clip = |index: u64| {
+            u32::try_from(index).map_or(layout.count(), |index| index.min(layout.count()))
+        };
         for range in ranges {
-            let first =
-                u32::try_from(range.start.div_ceil(layout.chunk_size())).unwrap_or(u32::MAX);
-            for index in first..layout.count() {
-                if layout
-                    .range(index)
-                    .is_none_or(|chunk| chunk.end > range.end)
-                {
-                    break;
-                }
-                set.insert(index);
-            }
+            let first = clip(range.start.div_ceil(layout.chunk_size()));
+            // The last chunk may be short.
+            let end = if range.end >= layout.file_size() {
+                layout.count()
+            } else {
+                clip(range.end / layout.chunk_size())
+            };
+            set.insert_all(first, end);
         }
         set
     }
@@ -187,6 +196,26 @@ mod tests {
             let bytes = set.byte_ranges(layout);
             prop_assert_eq!(bytes.iter().map(|r| r.len()).sum::<u64>(), set.bytes(layout));
             prop_assert_eq!(ChunkSet::from_byte_ranges(layout, &bytes), set);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn byte_ranges_are_taken_for_what_they_cover(
+            ranges in prop::collection::vec((0..12u64, 0..12u64, any::<bool>()), 0..12),
+        ) {
+            let (layout, c) = (ChunkLayout::new(9 * MIN_CHUNK_SIZE + 5, MIN_CHUNK_SIZE).unwrap(), MIN_CHUNK_SIZE);
+            let of = |&(from, length, is_cut): &(u64, u64, bool)| {
+                ByteRange::new(from * c, (from + length) * c - u64::from(is_cut).min(length))
+            };
+            let bytes: Vec<_> = ranges.iter().map(of).collect();
+            // Chunk by chunk.
+            let lies_in = |index: &u32| {
+                let chunk = layout.range(*index).unwrap();
+                bytes.iter().any(|range| range.start <= chunk.start && chunk.end <= range.end)
+            };
+            let model: ChunkSet = (0..layout.count()).filter(lies_in).collect();
+            prop_assert_eq!(ChunkSet::from_byte_ranges(layout, &bytes), model);
         }
     }
 

@@ -39,7 +39,7 @@ impl UploadId {
 
 impl fmt::Display for UploadId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(hex(&self.0, &mut [0; 64]))
     }
 }
 
@@ -61,7 +61,7 @@ impl FromStr for UploadId {
 
 impl Serialize for UploadId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(hex(&self.0, &mut [0; 64]))
     }
 }
 
@@ -89,6 +89,18 @@ pub(crate) fn parse_hex(text: &str, bytes: &mut [u8]) -> Option<()> {
         *byte = digit(high)? << 4 | digit(low)?;
     }
     Some(())
+}
+
+/// Writes up to 32 bytes as hexadecimal digits, all at once: a manifest has a thousand checksums, and
+/// formatting each byte took most of its time.
+pub(crate) fn hex<'a>(bytes: &[u8], text: &'a mut [u8; 64]) -> &'a str {
+    let digit = |value: u8| value + if value < 10 { b'0' } else { b'a' - 10 };
+    for (pair, byte) in text.as_chunks_mut().0.iter_mut().zip(bytes) {
+        *pair = [digit(byte >> 4), digit(byte & 15)];
+    }
+    let digits = text.get(..bytes.len() * 2).unwrap_or_default();
+    // Only digits: it cannot fail.
+    str::from_utf8(digits).unwrap_or_default()
 }
 
 /// The random name of one page's (or program's) sending: 1 to 64 of `A–Z a–z 0–9 _ -`.

@@ -74,17 +74,20 @@ impl Limits {
 /// The rule of an `accept` attribute: `.ext`, `type/subtype` or `type/*`, in capitals or not, as HTML
 /// says (ASCII); an empty list takes all.
 pub(crate) fn type_is_listed(types: &[String], name: &str, media_type: Option<&str>) -> bool {
-    let name = name.to_ascii_lowercase();
-    let media_type = media_type.unwrap_or_default().to_ascii_lowercase();
+    let media_type = media_type.unwrap_or_default();
     types.is_empty()
         || types.iter().any(|wanted| {
-            let wanted = wanted.trim().to_ascii_lowercase();
+            let wanted = wanted.trim();
+            let is_wanted = |text: Option<&str>, wanted: &str| {
+                text.is_some_and(|text| text.eq_ignore_ascii_case(wanted))
+            };
             if wanted.starts_with('.') {
-                name.ends_with(&wanted)
+                let start = name.len().checked_sub(wanted.len());
+                is_wanted(start.and_then(|start| name.get(start..)), wanted)
             } else if let Some(family) = wanted.strip_suffix("/*") {
-                family == "*" || media_type.split('/').next() == Some(family)
+                family == "*" || is_wanted(media_type.split('/').next(), family)
             } else {
-                media_type.split(';').next().map(str::trim_end) == Some(wanted.as_str())
+                is_wanted(media_type.split(';').next().map(str::trim_end), wanted)
             }
         })
 }
