@@ -9,11 +9,13 @@ use http::{header, request::Parts};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use serde::de::DeserializeOwned;
-use tokio::{sync::OwnedSemaphorePermit, time::timeout};
+use tokio::time::timeout;
 
 use crate::{
     ApiError,
+    held::{Coming, Held},
     router::Core,
+    shares::Who,
     transfers::{Pulse, Transfer, gave_way},
 };
 
@@ -32,8 +34,11 @@ pub(crate) struct BodyReader {
     /// Bytes of it that may still come.
     left: u64,
     idle: Duration,
+    who: Who,
     /// Who may need its place.
     pulse: Option<Arc<Pulse>>,
+    /// Who may need the room of what is being held.
+    room: Option<Arc<Pulse>>,
     /// Nothing more will come: the end was reached, or the connection is gone.
     is_over: bool,
     /// The client waits for `100 Continue` and has sent nothing yet.
@@ -54,7 +59,9 @@ impl BodyReader {
             limit,
             left: limit,
             idle: Duration::from_millis(core.config.body_idle_ms),
+            who: Who::of(parts),
             pulse: None,
+            room: None,
             drain_size: core.config.drain_size,
             drain_time: Duration::from_millis(core.config.drain_ms),
         }
@@ -107,23 +114,20 @@ impl BodyReader {
     /// The next frame of data as it came, `None` at the end.
     async fn frame(&mut self) -> Result<Option<Bytes>, ApiError> {
         self.is_held_back = false;
-        if self.pulse.as_ref().is_some_and(|pulse| pulse.is_over()) {
+        let mut pulses = [&self.pulse, &self.room].into_iter().flatten();
+        if pulses.any(|pulse| pulse.is_over()) {
             self.is_over = true;
             return Err(gave_way());
         }
-        let over = async {
-            match &self.pulse {
-                Some(pulse) => pulse.over().await,
-                None => pending().await,
-            }
-        };
         let frame = tokio::select! {
             biased;
-            frame = timeout(self.idle, self.body.frame()) => frame,
-            () = over => {
-                self.is_over = true;
-                return Err(gave_way());
-            }
+            frame = timeout(self.idle, self.body.frame()) => Some(frame),
+            () = over(self.pulse.as_deref()) => None,
+            () = over(self.room.as_deref()) => None,
+        };
+        let Some(frame) = frame else {
+            self.is_over = true;
+            return Err(gave_way());
         };
         let Ok(frame) = frame else {
             self.is_over = true;
@@ -159,32 +163,45 @@ impl BodyReader {
         }
     }
 
+    /// Begins to hold what comes.
+    fn hold(&mut self, core: &Core) -> Coming {
+        let room = core.json_room(self.who.clone());
+        self.room = Some(Arc::clone(&room.pulse));
+        Coming::new(room)
+    }
+
+    /// Ends what [`Self::hold`] has begun.
+    fn whole(&mut self, coming: Coming) -> Result<Held, ApiError> {
+        self.room = None;
+        coming.whole()
+    }
+
     /// Exactly `length` bytes in one piece, with the room they take; the caller has bounded `length`.
     pub(crate) async fn exactly(&mut self, core: &Core, length: u64) -> Result<Held, ApiError> {
-        let mut held = Held::default();
-        while (held.bytes.len() as u64) < length {
-            let Some(bytes) = self.next(length - held.bytes.len() as u64).await? else {
+        let mut coming = self.hold(core);
+        while coming.length() < length {
+            let Some(bytes) = self.next(length - coming.length()).await? else {
                 return Err(too_short());
             };
-            held.push(core, &bytes)?;
+            coming.push(core, &bytes)?;
         }
-        Ok(held)
+        self.whole(coming)
     }
 
     /// What stands before the next carriage return, which is not taken; `None` if that is longer than `most`.
     pub(crate) async fn line(&mut self, core: &Core, most: u64) -> Result<Option<Held>, ApiError> {
-        let mut held = Held::default();
+        let mut coming = self.hold(core);
         loop {
             let bytes = self.next(u64::MAX).await?.ok_or_else(too_short)?;
             let end = bytes.iter().position(|&byte| byte == b'\r');
             let line = bytes.slice(..end.unwrap_or(bytes.len()));
-            if held.bytes.len() as u64 + line.len() as u64 > most {
+            if coming.length() + line.len() as u64 > most {
                 return Ok(None);
             }
-            held.push(core, &line)?;
+            coming.push(core, &line)?;
             if let Some(end) = end {
                 self.rest = bytes.slice(end..);
-                return Ok(Some(held));
+                return self.whole(coming).map(Some);
             }
         }
     }
@@ -221,35 +238,19 @@ impl BodyReader {
     /// The whole body, with the room it takes.
     pub(crate) async fn held(mut self, core: &Core) -> Result<Held, ApiError> {
         self.check_announced()?;
-        let mut held = Held::default();
+        let mut coming = self.hold(core);
         while let Some(bytes) = self.next(u64::MAX).await? {
-            held.push(core, &bytes)?;
+            coming.push(core, &bytes)?;
         }
-        Ok(held)
+        self.whole(coming)
     }
 }
 
-/// Bytes in memory, and the room they take among all that are. Room is taken as bytes come and not as
-/// they are announced, so that many who send slowly do not shut out others.
-#[derive(Debug, Default)]
-pub(crate) struct Held {
-    pub(crate) bytes: Vec<u8>,
-    room: Vec<OwnedSemaphorePermit>,
-    has: usize,
-}
-
-impl Held {
-    fn push(&mut self, core: &Core, bytes: &[u8]) -> Result<(), ApiError> {
-        let needs = self.bytes.len() + bytes.len();
-        if needs > self.has {
-            // As a vector grows: by doubling.
-            let more = needs.max(self.has.saturating_mul(2)).max(1 << 10) - self.has;
-            self.room.push(core.json_room(more)?);
-            self.has += more;
-            self.bytes.reserve_exact(self.has - self.bytes.len());
-        }
-        self.bytes.extend_from_slice(bytes);
-        Ok(())
+/// Waits until another one needs what this is the pulse of.
+async fn over(pulse: Option<&Pulse>) {
+    match pulse {
+        Some(pulse) => pulse.over().await,
+        None => pending().await,
     }
 }
 
@@ -302,7 +303,7 @@ mod tests {
     use http::Request;
 
     use super::*;
-    use crate::{HttpConfig, transfers::Who};
+    use crate::HttpConfig;
 
     #[tokio::test]
     async fn who_has_given_way_is_not_read_on_although_more_is_always_there() {

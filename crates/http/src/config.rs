@@ -32,7 +32,9 @@ pub struct HttpConfig {
     pub allowed_origins: Vec<String>,
     /// Largest JSON body: a create of a thousand long paths fits. Default 8 MiB.
     pub json_size: u64,
-    /// Most bytes of JSON bodies in memory at one time, of all requests together; who does not find
+    /// Most bytes of JSON bodies in memory at one time, of all requests together. When there is no room, a
+    /// body that still comes gives way as in [`HttpConfig::transfers`], but what counts is bytes, and where
+    /// nobody can be told from another a large one gives way to a small one. Otherwise who does not find
     /// room is answered `unavailable`. Default 64 MiB.
     pub json_memory: u64,
     /// How long a body may stand still before the request ends. Default 30 seconds.

@@ -26,7 +26,7 @@ use multer::{Field, Multipart};
 
 use crate::{
     Access, ApiError, answer::see_other, body::BodyReader, form_file::file_name, form_words::FIELD,
-    router::Core, transfers::Who,
+    router::Core, shares::Who,
 };
 
 /// Most bytes between two parts' contents: a boundary, headers, and what was read ahead with them.

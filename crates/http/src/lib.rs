@@ -42,6 +42,7 @@ mod form_words;
 #[doc(hidden)]
 pub mod fuzzing;
 mod guard;
+mod held;
 mod idle;
 mod limits;
 mod list;
@@ -52,6 +53,7 @@ mod password;
 mod range;
 mod router;
 mod serve;
+mod shares;
 mod sign_in;
 mod status;
 mod token;

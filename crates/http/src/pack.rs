@@ -32,7 +32,7 @@ use crate::{
     body::{BodyReader, too_short},
     pack_form::{FRAME_SIZE, PackForm},
     router::Core,
-    transfers::Who,
+    shares::Who,
 };
 
 /// Without bytes for this long, what came is written although it is no whole piece.
@@ -359,11 +359,12 @@ async fn read_manifest(
     is_bare: bool,
 ) -> Result<PackManifest, ApiError> {
     let json = if is_bare {
-        let prefix = reader.exactly(core, 4).await?;
-        let size = prefix
-            .bytes
-            .iter()
-            .fold(0, |size, &byte| size << 8 | u64::from(byte));
+        // Its own room is given back before more is asked for.
+        let size = {
+            let prefix = reader.exactly(core, 4).await?;
+            let digits = prefix.bytes.iter();
+            digits.fold(0, |size, &byte| size << 8 | u64::from(byte))
+        };
         if size > limits.manifest_size {
             return Err(too_long(size, limits));
         }

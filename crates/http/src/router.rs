@@ -11,13 +11,14 @@ use axum::{
 use hoist_protocol::{ErrorCode, Millis, route};
 use hoist_store::Store;
 use http::{Method, StatusCode};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
     ApiError, HttpConfig, cancel, create, download, form, form_delete,
     guard::guard,
-    limits, list, pack, status, token,
-    transfers::{Transfer, Transfers, Who, hands_full},
+    limits, list, pack,
+    shares::Who,
+    status, token,
+    transfers::{Transfer, Transfers},
     zip,
 };
 
@@ -28,17 +29,17 @@ pub(crate) struct Core {
     pub(crate) config: HttpConfig,
     /// Requests that carry bytes.
     transfers: Arc<Transfers>,
-    /// One permit per KiB of JSON in memory.
-    json: Arc<Semaphore>,
+    /// Bytes of JSON in memory.
+    json: Arc<Transfers>,
 }
 
 impl Core {
     pub(crate) fn new(store: Store, config: HttpConfig) -> Self {
-        let json = usize::try_from(config.json_memory >> 10).unwrap_or(usize::MAX);
+        let json = usize::try_from(config.json_memory).unwrap_or(usize::MAX);
         Self {
             store,
             transfers: Transfers::new(config.transfers),
-            json: Arc::new(Semaphore::new(json.clamp(1, Semaphore::MAX_PERMITS))),
+            json: Transfers::new(json),
             config,
         }
     }
@@ -47,12 +48,9 @@ impl Core {
         self.config.clock.now()
     }
 
-    /// Room for some more bytes of JSON, held while they are in memory.
-    pub(crate) fn json_room(&self, bytes: usize) -> Result<OwnedSemaphorePermit, ApiError> {
-        let kib = u32::try_from(bytes.div_ceil(1 << 10)).unwrap_or(u32::MAX);
-        Arc::clone(&self.json)
-            .try_acquire_many_owned(kib)
-            .map_err(|_| hands_full())
+    /// Room for JSON, which grows with what comes, and is held while it is in memory.
+    pub(crate) fn json_room(&self, who: Who) -> Transfer {
+        self.json.enter(self.now(), who)
     }
 
     /// Room for one more request that carries bytes, held while it does.

@@ -3,23 +3,25 @@
 //!
 //! Without the first a thousand clients that send a byte a second would shut out everybody: each is
 //! alive, and nobody else gets a place. Without the second one client would, that sends a little faster.
+//!
+//! Room in memory for JSON is given away by the same rule: there a place has a size, which grows.
 
 use std::{
     collections::HashMap,
-    net::{IpAddr, SocketAddr},
+    mem,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
-use axum::extract::ConnectInfo;
 use hoist_protocol::{ErrorCode, Millis};
-use hoist_store::{Owner, Party};
-use http::request::Parts;
 use tokio::sync::Notify;
 
-use crate::{ApiError, addresses::network};
+use crate::{
+    ApiError,
+    shares::{Place, Who, gives_way},
+};
 
 /// How long one is let be before it is looked at, in milliseconds.
 const GRACE_MS: u64 = 5_000;
@@ -29,32 +31,33 @@ const SLOW: u64 = 1 << 10;
 /// All that run.
 #[derive(Debug)]
 pub(crate) struct Transfers {
+    /// Of all their sizes together.
     most: usize,
-    running: Mutex<HashMap<u64, Running>>,
+    running: Mutex<All>,
     next: AtomicU64,
 }
 
-/// Who has a place, as far as it is known. Where all have one owner the addresses tell them apart, and
-/// behind a proxy, where all have its address, the owners.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Who {
-    address: Option<IpAddr>,
-    owner: Owner,
+#[derive(Debug, Default)]
+struct All {
+    running: HashMap<u64, Running>,
+    /// The sum of their sizes.
+    taken: usize,
 }
 
-impl Who {
-    pub(crate) fn new(parts: &Parts, party: &Party) -> Self {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        Self {
-            address: peer.map(|ConnectInfo(peer)| network(peer.ip())),
-            owner: party.owner.clone(),
-        }
+impl All {
+    fn remove(&mut self, number: u64) -> Option<Running> {
+        let one = self.running.remove(&number)?;
+        self.taken -= one.size;
+        Some(one)
     }
 }
 
 #[derive(Debug)]
 struct Running {
     who: Who,
+    size: usize,
+    /// Nothing more comes from outside: it ends soon, and could not be told to.
+    is_whole: bool,
     pulse: Arc<Pulse>,
     /// When it was looked at for the last time, and how many bytes had come then.
     looked: (Millis, u64),
@@ -66,6 +69,9 @@ pub(crate) struct Pulse {
     bytes: AtomicU64,
     is_over: AtomicBool,
     over: Notify,
+    /// What has come and stays in memory. It is here so that it goes with the place, at once, and not
+    /// when its reader gets to run: otherwise more would be in memory than there is room for.
+    held: Mutex<Vec<u8>>,
 }
 
 impl Pulse {
@@ -80,8 +86,15 @@ impl Pulse {
     }
 
     fn end(&self) {
+        let mut held = self.held();
         self.is_over.store(true, Ordering::Relaxed);
+        *held = Vec::new();
+        drop(held);
         self.over.notify_one();
+    }
+
+    fn held(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until another one needs the place; for one waiter, once.
@@ -99,9 +112,84 @@ pub(crate) struct Transfer {
     pub(crate) pulse: Arc<Pulse>,
 }
 
+impl Transfer {
+    /// Takes more room, if there is some, or somebody has some who hardly moves, or has more than their
+    /// share.
+    pub(crate) fn grow(&self, now: Millis, more: usize) -> Result<(), ApiError> {
+        let most = self.transfers.most;
+        let mut all = self.transfers.lock();
+        let all = &mut *all;
+        if all.taken.saturating_add(more) > most {
+            let taken = &mut all.taken;
+            all.running.retain(|number, one| {
+                let keeps = *number == self.number || !one.can_end() || one.moves(now);
+                if !keeps {
+                    *taken -= one.size;
+                    one.pulse.end();
+                }
+                keeps
+            });
+        }
+        let Some(who) = all.running.get(&self.number).map(|one| one.who.clone()) else {
+            return Err(gave_way());
+        };
+        let mut gone = Vec::new();
+        while all.taken.saturating_add(more) > most {
+            let places = all.running.iter().map(|(number, one)| Place {
+                number: *number,
+                who: &one.who,
+                size: one.size,
+                can_end: one.can_end(),
+            });
+            let number = gives_way(places, (self.number, &who), more);
+            let Some(one) = number.and_then(|number| Some((number, all.remove(number)?))) else {
+                // Nobody ends in vain.
+                all.taken += gone
+                    .iter()
+                    .map(|(_, one): &(_, Running)| one.size)
+                    .sum::<usize>();
+                all.running.extend(gone);
+                return Err(hands_full());
+            };
+            gone.push(one);
+        }
+        for (_, one) in gone {
+            one.pulse.end();
+        }
+        if let Some(one) = all.running.get_mut(&self.number) {
+            one.size += more;
+            all.taken += more;
+        }
+        Ok(())
+    }
+
+    /// Keeps bytes in memory; `size` is how much room has been taken for all of them.
+    pub(crate) fn hold(&self, bytes: &[u8], size: usize) -> Result<(), ApiError> {
+        let mut held = self.pulse.held();
+        if self.pulse.is_over() {
+            return Err(gave_way());
+        }
+        self.pulse.beat(bytes.len());
+        let more = size.saturating_sub(held.len());
+        held.reserve_exact(more);
+        held.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// What was held, which is whole, and so does not give way any more.
+    pub(crate) fn whole(&self) -> Result<Vec<u8>, ApiError> {
+        let mut all = self.transfers.lock();
+        let one = all.running.get_mut(&self.number).ok_or_else(gave_way)?;
+        one.is_whole = true;
+        Ok(mem::take(&mut *self.pulse.held()))
+    }
+}
+
 impl Drop for Transfer {
     fn drop(&mut self) {
-        self.transfers.lock().remove(&self.number);
+        // Before others are told that there is room.
+        *self.pulse.held() = Vec::new();
+        self.transfers.lock().remove(self.number);
     }
 }
 
@@ -114,72 +202,43 @@ impl Transfers {
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Running>> {
+    fn lock(&self) -> MutexGuard<'_, All> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place, if there is one, or somebody has one who hardly moves, or has more than their share.
+    /// A place of size 1, if there is one, or somebody gives way.
     pub(crate) fn begin(self: &Arc<Self>, now: Millis, who: Who) -> Result<Transfer, ApiError> {
-        let mut running = self.lock();
-        if running.len() >= self.most {
-            running.retain(|_, one| {
-                let keeps = one.moves(now);
-                if !keeps {
-                    one.pulse.end();
-                }
-                keeps
-            });
-        }
-        if running.len() >= self.most
-            && let Some(number) = gives_way(&running, &who)
-            && let Some(one) = running.remove(&number)
-        {
-            one.pulse.end();
-        }
-        if running.len() >= self.most {
-            return Err(hands_full());
-        }
+        let transfer = self.enter(now, who);
+        transfer.grow(now, 1)?;
+        Ok(transfer)
+    }
+
+    /// A place that takes no room yet.
+    pub(crate) fn enter(self: &Arc<Self>, now: Millis, who: Who) -> Transfer {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let pulse = Arc::new(Pulse::default());
         let one = Running {
             who,
+            size: 0,
+            is_whole: false,
             pulse: Arc::clone(&pulse),
             looked: (now, 0),
         };
-        running.insert(number, one);
-        Ok(Transfer {
+        self.lock().running.insert(number, one);
+        Transfer {
             transfers: Arc::clone(self),
             number,
             pulse,
-        })
+        }
     }
-}
-
-/// Who gives way to who comes: the newest place of the address that has the most, or of the owner who has
-/// the most at the same address. Only if they still have no fewer than who comes, so that nobody takes a
-/// place back from who has just taken it; and never one address for the many owners that it says it has.
-fn gives_way(running: &HashMap<u64, Running>, who: &Who) -> Option<u64> {
-    let (mut addresses, mut all) = (HashMap::new(), HashMap::new());
-    for one in running.values() {
-        *addresses.entry(one.who.address).or_insert(0_usize) += 1;
-        *all.entry(&one.who).or_insert(0_usize) += 1;
-    }
-    let of_address = |who: &Who| addresses.get(&who.address).copied().unwrap_or_default();
-    let of_owner = |who: &Who| all.get(who).copied().unwrap_or_default();
-    let places = running.iter().map(|(number, one)| {
-        let who = &one.who;
-        (of_address(who), of_owner(who), *number, who.address)
-    });
-    let (most, _, number, _) = places.clone().max()?;
-    if most > of_address(who) + 1 {
-        return Some(number);
-    }
-    let near = places.filter(|(.., address)| *address == who.address);
-    let (_, most, number, _) = near.max()?;
-    (most > of_owner(who) + 1).then_some(number)
 }
 
 impl Running {
+    /// Whether it may be told to end, and somebody gains by it.
+    const fn can_end(&self) -> bool {
+        !self.is_whole && self.size > 0
+    }
+
     /// Whether enough has come since it was looked at for the last time, if that is long enough ago.
     fn moves(&mut self, now: Millis) -> bool {
         let (then, before) = self.looked;
@@ -214,20 +273,12 @@ mod tests {
     use futures_util::FutureExt as _;
 
     use super::*;
+    use crate::shares::who;
 
     fn is_over(transfer: &Transfer) -> bool {
         let is_told = transfer.pulse.over().now_or_never().is_some();
         assert!(!is_told || transfer.pulse.is_over());
         transfer.pulse.is_over()
-    }
-
-    /// `owner@1` has the address 192.0.2.1.
-    fn who(name: &str) -> Who {
-        let (owner, last) = name.split_once('@').unwrap();
-        Who {
-            address: last.parse().ok().map(|last: u8| [192, 0, 2, last].into()),
-            owner: Owner::new(owner).unwrap(),
-        }
     }
 
     #[test]
@@ -305,5 +356,53 @@ mod tests {
         assert_eq!(let_in(4, &all), ["ann@2", "ann@2", "new-1@1", "new-2@1"]);
         let all = [&new[..4], &["ann@2", "ann@2", "ann@2"]].concat();
         assert_eq!(let_in(4, &all), ["new-1@1", "new-2@1", "ann@2", "ann@2"]);
+    }
+
+    #[test]
+    fn of_room_who_has_the_most_gives_way_at_once_and_nobody_in_vain() {
+        let room = Transfers::new(100);
+        let hold = |name, size| {
+            let transfer = room.enter(Millis(0), who(name));
+            transfer.grow(Millis(0), size).unwrap();
+            transfer.hold(&[1; 10], size).unwrap();
+            transfer
+        };
+        let (small, large) = (hold("shared@1", 30), hold("shared@1", 40));
+        let other = hold("shared@2", 30);
+        // Whoever has the same address, or another one, gets no more than its share.
+        for name in ["shared@1", "shared@3"] {
+            let comes = room.enter(Millis(0), who(name));
+            assert!(comes.grow(Millis(0), 80).is_err(), "{name}");
+        }
+        assert!(![&small, &large, &other].into_iter().any(is_over));
+        // More is asked for than who has the most has to give without falling below who comes.
+        other.grow(Millis(0), 30).unwrap();
+        assert!(is_over(&large) && !is_over(&small));
+        assert_eq!(large.pulse.held().capacity(), 0, "it is gone at once");
+        assert!(large.hold(b"1", 40).is_err() && large.grow(Millis(0), 1).is_err());
+        assert!(large.whole().is_err());
+        // Its end gives back nothing that was given back before.
+        drop(large);
+        assert_eq!(room.lock().taken, 90);
+        assert_eq!(other.whole().unwrap(), [1; 10]);
+        // Now it has the most, and does not move; but it is whole, and no client has it in its hands.
+        let comes = room.enter(Millis(60_000), who("shared@3"));
+        comes.grow(Millis(60_000), 20).unwrap();
+        assert!(is_over(&small) && !is_over(&other));
+        drop((small, other, comes));
+        let all = room.lock();
+        assert_eq!((all.taken, all.running.len()), (0, 0));
+    }
+
+    #[test]
+    fn where_nobody_can_be_told_from_another_the_smaller_one_gets_room() {
+        let room = Transfers::new(100);
+        let [first, second, third] = [0; 3].map(|_| room.enter(Millis(0), who("shared@1")));
+        first.grow(Millis(0), 50).unwrap();
+        second.grow(Millis(0), 50).unwrap();
+        assert!(third.grow(Millis(0), 50).is_err());
+        assert!(first.grow(Millis(0), 1).is_err());
+        third.grow(Millis(0), 49).unwrap();
+        assert!(is_over(&second) && !is_over(&first), "of equals the newest");
     }
 }

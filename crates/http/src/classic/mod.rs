@@ -35,7 +35,7 @@ use crate::{
     body::BodyReader,
     guard::guard,
     router::{Core, no_route, wrong_method},
-    transfers::Who,
+    shares::Who,
 };
 use file::Query;
 use scope::Scope;

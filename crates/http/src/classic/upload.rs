@@ -12,7 +12,7 @@ use crate::{
     body::{BodyReader, too_short},
     form::Pending,
     router::Core,
-    transfers::Who,
+    shares::Who,
 };
 
 /// How often a part waits for another one of its file …

@@ -18,6 +18,7 @@ mod errors;
 mod form;
 mod form_delete;
 mod http2;
+mod json_room;
 mod limits;
 mod list;
 mod memory;

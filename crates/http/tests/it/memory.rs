@@ -124,7 +124,7 @@ async fn json_of_many_calls_together_is_bounded_and_its_room_comes_back() {
     assert_eq!(small().await.status, 200);
     let first = waiting(&server, 2 << 20).await;
     assert_eq!(small().await.status, 200, "there is room for small ones");
-    let big = [br#"{"ids":[]}"#.to_vec(), vec![b' '; 3 << 20]].concat();
+    let big = [br#"{"ids":[]}"#.to_vec(), vec![b' '; 4 << 20]].concat();
     let answer = server.send(post("/uploads/status", big.clone())).await;
     assert_eq!(
         answer.error(),
