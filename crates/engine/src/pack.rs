@@ -164,6 +164,7 @@ impl Engine {
     /// Chunks for the next pack, in the order of the queue.
     fn choose(&self) -> Vec<(FileKey, u32, u64)> {
         let target = self.pack_size();
+        let most = self.line.most_at_once(&self.config).max(target);
         let mut limit = most_chunks(&self.limits);
         let mut bytes: u64 = 0;
         let mut chunks: Vec<(FileKey, u32, u64)> = Vec::new();
@@ -188,14 +189,10 @@ impl Engine {
                 continue;
             }
             // All of a file that travels whole must fit, even if it makes the pack larger than wanted.
-            let (more, room) = match travel {
-                Travel::Whole { size, .. } if is_first => (size, self.limits.pack_size),
-                Travel::Whole { .. } => (0, self.limits.pack_size),
-                Travel::Pieces | Travel::Later => (len, target),
-            };
-            let count = match travel {
-                Travel::Whole { chunks: all, .. } if is_first => all,
-                _ => 1,
+            let (more, count, room) = match travel {
+                Travel::Whole { size, chunks } if is_first => (size, chunks, most),
+                Travel::Whole { .. } => (0, 0, u64::MAX),
+                Travel::Pieces | Travel::Later => (len, 1, target),
             };
             let count = u64::try_from(chunks.len())
                 .unwrap_or(u64::MAX)
@@ -203,7 +200,9 @@ impl Engine {
             let body = bytes
                 .saturating_add(more)
                 .saturating_add(Pack::overhead(count));
-            let is_full = bytes.saturating_add(more) > room || body > self.limits.pack_size;
+            let is_full = bytes.saturating_add(more) > room
+                || body > self.limits.pack_size
+                || count > u64::try_from(limit.min(file_limit)).unwrap_or(u64::MAX);
             let is_enough = is_first && bytes >= target;
             if !chunks.is_empty() && (is_full || is_enough) {
                 break;

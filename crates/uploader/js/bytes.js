@@ -1,36 +1,35 @@
 // Reading files for their checksums, and sending whole files as they lie on the disk.
 
-/** Files up to here are read many at a time: asking the browser costs more than their bytes. */
-const SMALL = 256 << 10;
-/** Most bytes and files of one such reading. */
+/** Most bytes and files of one reading of small files: asking the browser costs more than their bytes. */
 const GROUP_SIZE = 1 << 20;
 const GROUP_FILES = 64;
-/** Buffers that wait to be filled again; new memory costs more than reading into it. */
+/** Buffers that wait to be filled again, and how large they may be: new memory costs more than reading into it. */
 const SPARE = 4;
+const SPARE_SIZE = 4 << 20;
 
-/** Bytes of a file in memory of their own, or `undefined` if they cannot be read. */
-export const read = (file, start, end) => (end <= SMALL && start === 0 && end === file.size ? readSmall(file) : readNext(file, start, end));
+/** Whether this browser fills our own buffers. Asked of nothing, because one that does not would begin to load what it is asked of. */
+const fillsBuffers = (() => {
+  try {
+    new Blob([]).stream().getReader({ mode: 'byob' }).releaseLock();
+    return true;
+  } catch {
+    return false;
+  }
+})();
 
-/** Gives back what `readNext` has read, when nobody looks at it any more. */
-export function giveBack(bytes) {
-  if (spare.length < SPARE) spare.push(bytes.buffer);
-}
+/** Whether a file that has changed since it was picked cannot be read. Elsewhere files are read one by one: of two of which
+ * one has grown and the other shrunk by as much, nobody would see it. */
+const seesChanges = /Chrom(e|ium)\//.test(globalThis.navigator?.userAgent);
 
-/** A pack in the shape of a form: its manifest, and files whole. The browser reads them itself. */
-export function packForm(manifest, files) {
-  const form = new FormData();
-  form.append('manifest', manifest);
-  // A name of ours, because theirs may be long, and nobody reads it.
-  for (const file of files) form.append('file', file, 'f');
-  return form;
-}
+/**
+ * Bytes of a file in memory of their own, `undefined` if they cannot be read.
+ *
+ * How: 0, a range that follows the last one, as most do; 1, all of a small file; 2, a range by itself.
+ */
+export const read = (file, start, end, how) => [readNext, seesChanges ? readSmall : readOnce, readOnce][how](file, start, end);
 
-const spare = [];
-/** For each file that is being read, the stream that goes on where the last range ended. */
-const streams = new WeakMap();
-
-/** Reads ranges of one file one after the other: most follow each other, and a stream costs the browser less than slices. */
 function readNext(file, start, end) {
+  if (!fillsBuffers) return readOnce(file, start, end);
   let stream = streams.get(file);
   if (!stream) streams.set(file, (stream = { at: -1, last: undefined, reader: undefined }));
   const mine = (async () => {
@@ -45,45 +44,10 @@ function readNext(file, start, end) {
   return mine;
 }
 
-async function fill(stream, file, start, end) {
-  if (stream.at !== start) {
-    close(stream);
-    stream.reader = open(file.slice(start));
-    stream.at = start;
-  }
-  const { reader } = stream;
-  const length = end - start;
-  if (!reader) return exactly(file.slice(start, end), length);
-  let buffer = spare.pop();
-  if (!(buffer?.byteLength >= length)) buffer = new ArrayBuffer(length);
-  for (let filled = 0; filled < length; ) {
-    const { value, done } = await reader.read(new Uint8Array(buffer, filled, length - filled));
-    if (done) return close(stream);
-    buffer = value.buffer;
-    filled += value.length;
-  }
-  stream.at = end;
-  if (end >= file.size) close(stream);
-  return new Uint8Array(buffer, 0, length);
-}
+/** A range of a file, opened for it alone; the browser looks whether the file is still what it was. */
+const readOnce = (file, start, end) => exactly(file.slice(start, end), end - start);
 
-/** A reader that fills our own buffers; `undefined` in a browser that has none. */
-function open(blob) {
-  try {
-    return blob.stream().getReader({ mode: 'byob' });
-  } catch {
-    return undefined;
-  }
-}
-
-function close(stream) {
-  stream.reader?.cancel().catch(() => undefined);
-  stream.reader = undefined;
-  stream.at = -1;
-}
-
-let group;
-
+/** A whole small file, together with others that are asked for at the same time. */
 async function readSmall(file) {
   if (!group || group.size + file.size > GROUP_SIZE || group.files.length >= GROUP_FILES) {
     const mine = { files: [], size: 0 };
@@ -99,6 +63,65 @@ async function readSmall(file) {
   group.size += file.size;
   // One that has changed or is gone spoils the reading of all: each for itself tells which it is.
   return (await bytes)?.subarray(at, at + file.size) ?? exactly(file, file.size);
+}
+
+/** Gives back what `readNext` has read, when nobody looks at it any more. */
+export function giveBack(bytes) {
+  if (filled.has(bytes.buffer) && spare.length < SPARE) spare.push(bytes.buffer);
+}
+
+/** Nothing more of a file is read soon. */
+export function release(file) {
+  const stream = streams.get(file);
+  // After what is being read: closing under it would be taken for a file that has gone.
+  if (stream) stream.last = Promise.resolve(stream.last).then(() => close(stream));
+}
+
+/** A pack in the shape of a form: its manifest, and files whole. The browser reads them itself. */
+export function packForm(manifest, files) {
+  const form = new FormData();
+  form.append('manifest', manifest);
+  // A name of ours, because theirs may be long, and nobody reads it.
+  for (const file of files) form.append('file', file, 'f');
+  return form;
+}
+
+const spare = [];
+/** Buffers that `fill` has made: no others are ever filled again. */
+const filled = new WeakSet();
+/** For each file that is being read, the stream that goes on where the last range ended. */
+const streams = new WeakMap();
+let group;
+
+async function fill(stream, file, start, end) {
+  if (stream.at !== start) {
+    close(stream);
+    stream.reader = file.slice(start).stream().getReader({ mode: 'byob' });
+    stream.at = start;
+  }
+  const length = end - start;
+  let buffer = spare.pop();
+  if (!(buffer?.byteLength >= length)) buffer = new ArrayBuffer(length);
+  for (let at = 0; at < length; ) {
+    const { value, done } = await stream.reader.read(new Uint8Array(buffer, at, length - at));
+    if (done) return close(stream);
+    buffer = value.buffer;
+    at += value.length;
+  }
+  if (buffer.byteLength <= SPARE_SIZE) filled.add(buffer);
+  stream.at = end;
+  if (end >= file.size) {
+    close(stream);
+    // The file was looked at when the stream was opened, perhaps long ago, and must still be the same.
+    if (!(await readOnce(file, 0, 1))) return undefined;
+  }
+  return new Uint8Array(buffer, 0, length);
+}
+
+function close(stream) {
+  stream.reader?.cancel().catch(() => undefined);
+  stream.reader = undefined;
+  stream.at = -1;
 }
 
 /** The bytes of a blob, if they are as many. */

@@ -120,7 +120,7 @@ impl Driver {
         let defaults = EngineConfig::new(Sender::new(browser::random_hex()).ok()?);
         let is_buffer = sends_buffers(&options, is_safari);
         let config = EngineConfig {
-            // What is not kept in memory costs nothing while it waits.
+            // Of large files nothing is kept in memory while they wait; of small ones all, and so at most this much.
             read_ahead: defaults.read_ahead << u32::from(!is_buffer),
             whole_files: !is_buffer,
             auto_start: options.auto_start,

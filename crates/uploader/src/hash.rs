@@ -19,10 +19,12 @@ use crate::{browser, driver::Driver};
 extern "C" {
     /// The bytes of a range as an `Uint8Array`, or `undefined`. Never fails.
     #[wasm_bindgen(js_name = read)]
-    fn read_range(file: &web_sys::Blob, start: f64, end: f64) -> Promise;
+    fn read_range(file: &web_sys::Blob, start: f64, end: f64, how: u8) -> Promise;
     /// Lets the next reading use the memory of this one.
     #[wasm_bindgen(js_name = giveBack)]
     fn give_back(bytes: &Uint8Array);
+    /// Lets go of what is open of a file.
+    pub(crate) fn release(file: &web_sys::Blob);
 }
 
 /// Bytes read at one time: enough that the disk is never idle, and that small files are read many
@@ -33,8 +35,13 @@ const PIECE: u32 = 1 << 20;
 /// After this long the page gets its turn.
 const TURN_MS: f64 = 12.0;
 /// Files up to this size are sent from the buffer that was hashed, in either body mode: a folder
-/// of small files is then read once and not twice. The same number stands in `js/bytes.js`.
+/// of small files is then read once and not twice.
 const SMALL: u64 = 256 << 10;
+
+/// All of a small file, with others.
+const ALL: u8 = 1;
+/// A range by itself.
+pub(crate) const ALONE: u8 = 2;
 
 /// A chunk to be read.
 #[derive(Clone, Copy)]
@@ -47,9 +54,15 @@ struct Job {
 }
 
 impl Job {
-    /// Bytes to be read.
-    fn size(&self) -> u64 {
-        self.layout.range(self.index).map_or(0, ByteRange::len)
+    /// What it takes of [`READING`]: no more than half, or nothing would be read while a large chunk is hashed.
+    fn weight(&self) -> u64 {
+        let size = self.layout.range(self.index).map_or(0, ByteRange::len);
+        size.min(READING / 2)
+    }
+
+    /// How it is read, as `js/bytes.js` has it.
+    fn how(&self) -> u8 {
+        u8::from(self.layout.file_size() <= SMALL)
     }
 }
 
@@ -112,7 +125,7 @@ impl Reader {
             if !self.is_wanted(&job) {
                 continue;
             }
-            self.running.set(self.running.get() + job.size());
+            self.running.set(self.running.get() + job.weight());
             let file = driver.file(job.key);
             browser::spawn(run(Rc::downgrade(driver), file, job));
         }
@@ -181,10 +194,10 @@ async fn run(driver: Weak<Driver>, file: Option<File>, job: Job) {
         return;
     };
     let reader = &driver.reader;
-    let left = reader.running.get().saturating_sub(job.size());
+    let left = reader.running.get().saturating_sub(job.weight());
     reader.running.set(left);
     let (checksum, bytes) = hashed.unzip();
-    let is_small = job.layout.file_size() <= SMALL;
+    let is_small = job.how() == ALL;
     let is_kept = reader.is_wanted(&job) && job.keep && (is_small || driver.sends_buffers());
     if let Some(bytes) = bytes.as_ref().filter(|_| !is_kept && !is_small) {
         give_back(bytes);
@@ -202,7 +215,7 @@ async fn run(driver: Weak<Driver>, file: Option<File>, job: Job) {
 
 async fn hash(driver: &Weak<Driver>, file: &File, job: &Job) -> Option<(Checksum, Uint8Array)> {
     let range = job.layout.range(job.index)?;
-    let bytes = read(file, range).await?;
+    let bytes = read(file, range, job.how()).await?;
     let mut hasher = ChunkHasher::new(job.layout, job.index).ok()?;
     let mut turn = browser::now_ms();
     let mut at = 0;
@@ -223,13 +236,13 @@ async fn hash(driver: &Weak<Driver>, file: &File, job: &Job) -> Option<(Checksum
 }
 
 /// Reads bytes of a file into JavaScript's memory, not into wasm's.
-pub(crate) async fn read(file: &File, range: ByteRange) -> Option<Uint8Array> {
+pub(crate) async fn read(file: &File, range: ByteRange, how: u8) -> Option<Uint8Array> {
     let blob: &Blob = file;
     #[expect(
         clippy::cast_precision_loss,
         reason = "a browser's files are smaller than 2^53"
     )]
-    let bytes = read_range(blob.as_ref(), range.start as f64, range.end as f64);
+    let bytes = read_range(blob.as_ref(), range.start as f64, range.end as f64, how);
     JsFuture::from(bytes).await.ok()?.dyn_into().ok()
 }
 
@@ -240,6 +253,6 @@ pub(crate) async fn read(file: &File, range: ByteRange) -> Option<Uint8Array> {
 pub(crate) async fn probe(file: &File) -> Option<bool> {
     let blob: &Blob = file;
     let size = blob.size();
-    let bytes = read(file, ByteRange::new(0, size.min(1))).await?;
+    let bytes = read(file, ByteRange::new(0, size.min(1)), ALONE).await?;
     Some(u64::from(bytes.length()) == size.min(1))
 }

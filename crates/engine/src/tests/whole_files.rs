@@ -1,7 +1,7 @@
 //! Files that a pack carries whole, for a driver to which pieces are dear.
 
 use super::bench::{Bench, Fate, config};
-use crate::{Action, EngineConfig, Picked};
+use crate::{Action, EngineConfig, Failure, Picked};
 
 const MIB: u64 = 1 << 20;
 
@@ -117,4 +117,58 @@ fn what_a_whole_file_lost_on_the_way_comes_in_pieces() {
         packs(&bench)
     );
     assert_eq!(bench.engine.snapshot().totals.finished, 1);
+}
+
+#[test]
+fn a_file_that_travels_whole_makes_no_pack_larger_than_a_proxy_lets_pass() {
+    const LIMIT: u64 = 3 * MIB;
+    let sizes: Vec<u64> = (0..60)
+        .map(|n| if n % 3 == 0 { MIB + 700_000 } else { 450_000 })
+        .collect();
+    let mut bench = bench(true, &sizes);
+    let (mut ceiling, mut seen, mut refusals) = (u64::MAX, 0, 0);
+    bench.wait(20);
+    for _ in 0..2000 {
+        bench.read_all();
+        for action in &bench.log[seen..] {
+            if let Action::SendPack { parts, .. } = action {
+                let bytes: u64 = parts.iter().map(|(_, range)| range.len()).sum();
+                assert!(
+                    bytes <= ceiling || parts.len() == 1,
+                    "{bytes} after {ceiling}"
+                );
+            }
+        }
+        seen = bench.log.len();
+        let first = bench
+            .pending
+            .iter()
+            .next()
+            .map(|(&id, action)| (id, action.clone()));
+        let Some((request, action)) = first else {
+            if bench.engine.snapshot().totals.unsettled == 0 {
+                break;
+            }
+            bench.wait(250);
+            continue;
+        };
+        let fate = match action {
+            Action::SendPack { parts, .. } => {
+                let bytes: u64 = parts.iter().map(|(_, range)| range.len()).sum();
+                if bytes > LIMIT {
+                    (ceiling, refusals) = (ceiling.min(bytes / 2), refusals + 1);
+                    Fate::Failed(Failure::Foreign {
+                        status: 413,
+                        retry_after_ms: None,
+                    })
+                } else {
+                    Fate::Answered
+                }
+            }
+            _ => Fate::Answered,
+        };
+        bench.end(request, fate);
+    }
+    assert!(refusals > 0, "the proxy has refused something");
+    assert_eq!(bench.engine.snapshot().totals.finished, 60);
 }

@@ -137,7 +137,7 @@ async fn a_form_whose_parts_are_not_as_long_as_the_manifest_says_is_refused() {
             "a part too many",
             form(&[chunk(id, layout, 0, &content)]).repeat(2),
         ),
-        ("no head", good[2..].to_vec()),
+        ("another delimiter", good[2..].to_vec()),
         (
             "a long head",
             with(begin - 4, &[b"\r\nX: ".as_slice(), &[b'x'; 4096]].concat()),
@@ -150,6 +150,14 @@ async fn a_form_whose_parts_are_not_as_long_as_the_manifest_says_is_refused() {
             "{what}"
         );
     }
+    // A part without a line in its head is one, too.
+    let head = b"\r\nContent-Disposition: form-data; name=\"manifest\"\r\n\r\n";
+    let at = good
+        .windows(head.len())
+        .position(|bytes| bytes == head)
+        .unwrap();
+    let headless = [&good[..at], b"\r\n\r\n", &good[at + head.len()..]].concat();
+    assert_eq!(server.send(request(headless)).await.status, 200);
     // The last line break may be missing, as RFC 2046 has it.
     let bare = good[..good.len() - 2].to_vec();
     assert_eq!(server.send(request(bare)).await.status, 200);

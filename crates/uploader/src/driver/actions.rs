@@ -16,6 +16,9 @@ use crate::{
     transport::{self, Answer, Call, Payload, deletes},
 };
 
+/// Most files of a form: the heads of as many parts are well within what a server takes around a pack.
+const FORM_FILES: u32 = 256;
+
 impl Driver {
     pub(super) fn perform(&self, action: Action) {
         match action {
@@ -56,7 +59,15 @@ impl Driver {
                 keep,
             } => self.reader.push(key, index, layout, keep),
             Action::Probe { key } => self.probe(key),
-            Action::Forget { key, index } => self.reader.forget(key, index),
+            Action::Forget { key, index } => {
+                self.reader.forget(key, index);
+                if index.is_none()
+                    && let Some(file) = self.file(key)
+                {
+                    let blob: &gloo_file::Blob = &file;
+                    hash::release(blob.as_ref());
+                }
+            }
             Action::Notify(notice) => self.notify(notice),
         }
     }
@@ -182,46 +193,46 @@ impl Driver {
             .map(|(chunk, &(key, _))| self.reader.take(key, chunk.index))
             .collect();
         let is_buffer = self.sends_buffers();
-        if !is_buffer
-            && kept.iter().all(Option::is_none)
-            && let Some(files) = self.whole_files(parts)
-        {
-            let form = Payload::Form(transport::pack_form(&json, &files));
-            self.call(request, route::PACKS, &form, answered, true);
-            return;
-        }
         let head = head(&json);
         if is_buffer {
             self.gather(request, head, parts.to_vec(), kept);
             return;
         }
-        if let Some(bytes) = kept.iter().cloned().collect::<Option<Vec<_>>>() {
-            let all = [vec![head], bytes].concat();
-            let payload = Payload::Buffer(transport::pack_buffer(&all));
-            self.call(request, route::PACKS, &payload, answered, true);
-            return;
-        }
-        let list = Array::of1(&head);
-        for (&(key, range), kept) in parts.iter().zip(kept) {
-            match (kept, self.file(key)) {
-                (Some(bytes), _) => {
-                    list.push(&bytes);
-                }
-                (None, Some(file)) => {
-                    let blob: &gloo_file::Blob = &file;
-                    list.push(&blob.slice(range.start, range.end).into());
-                }
-                // The file was let go: sent without it, the pack would be wrong.
-                (None, None) => {
-                    self.feed(answered(request, Err(Failure::NoAnswer)));
-                    return;
-                }
-            }
-        }
-        match transport::pack_blob(&list) {
-            Some(blob) => self.call(request, route::PACKS, &Payload::Blob(blob), answered, true),
+        let payload = if let Some(bytes) = kept.iter().cloned().collect::<Option<Vec<_>>>() {
+            Some(Payload::Buffer(transport::pack_buffer(
+                &[vec![head], bytes].concat(),
+            )))
+        } else if let Some(files) = self.whole_files(parts) {
+            // What is kept of them is read again with the others: cheaper than any body that mixes both.
+            Some(Payload::Form(transport::pack_form(&json, &files)))
+        } else {
+            self.slices(&head, parts, kept).map(Payload::Blob)
+        };
+        match payload {
+            Some(payload) => self.call(request, route::PACKS, &payload, answered, true),
+            // A file was let go: sent without it, the pack would be wrong.
             None => self.feed(answered(request, Err(Failure::NoAnswer))),
         }
+    }
+
+    /// A pack of references to parts of files, and of what is kept.
+    fn slices(
+        &self,
+        head: &Uint8Array,
+        parts: &[(FileKey, ByteRange)],
+        kept: Vec<Option<Uint8Array>>,
+    ) -> Option<web_sys::Blob> {
+        let list = Array::of1(head);
+        for (&(key, range), kept) in parts.iter().zip(kept) {
+            if let Some(bytes) = kept {
+                list.push(&bytes);
+            } else {
+                let file = self.file(key)?;
+                let blob: &gloo_file::Blob = &file;
+                list.push(&blob.slice(range.start, range.end).into());
+            }
+        }
+        transport::pack_blob(&list)
     }
 
     /// The files of a pack, if it carries all bytes of each.
@@ -240,7 +251,7 @@ impl Driver {
             let blob: &gloo_file::Blob = &file;
             files.push(AsRef::<web_sys::Blob>::as_ref(blob));
         }
-        Some(files)
+        (files.length() <= FORM_FILES).then_some(files)
     }
 
     /// Reads what was not kept, then sends it all as one buffer.
@@ -263,7 +274,7 @@ impl Driver {
                     None => {
                         let file = me.upgrade().and_then(|driver: Rc<Self>| driver.file(key));
                         match file {
-                            Some(file) => hash::read(&file, range).await,
+                            Some(file) => hash::read(&file, range, hash::ALONE).await,
                             None => None,
                         }
                     }
