@@ -443,22 +443,49 @@ impl Shared {
             Ok::<_, StoreError>(())
         };
         if let Err(error) = taken_back.await {
-            tracing::warn!(id = %row.id, error = &error as &dyn std::error::Error, "a file has a second name that nobody knows");
+            tracing::warn!(id = %row.id, error = &error as &dyn std::error::Error, "a file lies under a name that nobody knows");
         }
     }
 
     /// Takes a new name away from a file whose row, as it is `now`, does not have it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Io`] if that would take its only name: then it keeps it.
     async fn drop_new_name(
         &self,
         row: &Row,
         stored_as: &str,
         now: Option<&Row>,
     ) -> Result<(), StoreError> {
-        if now.is_some_and(|now| now.stored_as == row.stored_as) {
+        if now.is_some_and(|now| now.stored_as == row.stored_as)
             // Where a file has one name only, it has moved and must come back.
-            self.link(row, stored_as, &row.stored_as).await?;
+            && !self.link(row, stored_as, &row.stored_as).await?
+            // Something has the old name: this very file, or what somebody has put there since it moved.
+            && !self.is_same(row, stored_as, &row.stored_as).await?
+        {
+            return Err(StoreError::Io {
+                doing: "giving a file its old name back",
+                source: std::io::ErrorKind::AlreadyExists.into(),
+            });
         }
         self.unlink(row, stored_as).await
+    }
+
+    /// Whether two names of this owner are one file.
+    pub(crate) async fn is_same(
+        &self,
+        row: &Row,
+        one: &str,
+        other: &str,
+    ) -> Result<bool, StoreError> {
+        let (backend, one, other) = (
+            Arc::clone(&self.backend),
+            layout::place(&row.owner, one),
+            layout::place(&row.owner, other),
+        );
+        self.run("comparing two names", move || backend.is_same(&one, &other))
+            .await
     }
 
     async fn link(&self, row: &Row, from: &str, to: &str) -> Result<bool, StoreError> {

@@ -47,16 +47,9 @@ impl Shared {
             if let Some(row) = row
                 && row.stored_as != old
             {
-                let (backend, one, other) = (
-                    Arc::clone(&self.backend),
-                    layout::place(&row.owner, &row.stored_as),
-                    layout::place(&row.owner, &old),
-                );
                 // Something else may lie there by now: it is removed only if it is this very file.
-                let is_same =
-                    self.run("comparing two names", move || backend.is_same(&one, &other));
-                let stored_as = old.clone();
-                if is_same.await? {
+                if self.is_same(&row, &row.stored_as, &old).await? {
+                    let stored_as = old.clone();
                     self.drop_name(&Row { stored_as, ..row }).await?;
                     continue;
                 }

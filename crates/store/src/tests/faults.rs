@@ -290,3 +290,37 @@ async fn what_is_said_to_be_lost_is_forgotten_only_where_it_lies_and_is_seen() {
         assert!(matches!(bench.status(id).await, UploadStatus::Gone(_)));
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rename_that_fails_leaves_the_file_a_name_whoever_has_taken_its_old_one() {
+    for (has_links, intrudes) in [(true, false), (true, true), (false, false), (false, true)] {
+        for hooked in Hooked::both().await {
+            let bench = &hooked.bench;
+            let id = bench.upload(file("a", 5), b"hello").await.id;
+            let files = bench.folder.as_ref().unwrap().path().join("files");
+            let at = files.join("a");
+            hooked.set(move |what, path| match what {
+                "link" if !has_links => Err(io::ErrorKind::Unsupported.into()),
+                // It has its new name, which cannot be made durable.
+                "sync" if path == "files" => {
+                    if intrudes {
+                        let _ = std::fs::remove_file(&at);
+                        std::fs::write(&at, "by hand")?;
+                    }
+                    Err(io::Error::other("broken here"))
+                }
+                _ => Ok(()),
+            });
+            let renamed = bench.store.rename(NOW, &bench.party, id, "b").await;
+            assert!(matches!(renamed, Err(StoreError::Io { .. })), "{renamed:?}");
+            let content = |name: &str| std::fs::read(files.join(name)).ok();
+            let left = if intrudes {
+                (Some(b"by hand".to_vec()), Some(b"hello".to_vec()))
+            } else {
+                (Some(b"hello".to_vec()), None)
+            };
+            let found = (content("a"), content("b"));
+            assert_eq!(found, left, "links: {has_links}, intrudes: {intrudes}");
+        }
+    }
+}
