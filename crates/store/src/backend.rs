@@ -13,8 +13,10 @@ pub(crate) trait Backend: Debug + Send + Sync {
     fn blocks(&self) -> bool;
     /// Opens the bytes of an unfinished upload, making them if there are none.
     fn begin(&self, id: UploadId) -> io::Result<Arc<dyn Incoming>>;
-    /// Opens the bytes of an unfinished upload; `None` if none has come yet.
+    /// Opens the bytes of an unfinished upload, which are only read; `None` if none has come yet.
     fn incoming(&self, id: UploadId) -> io::Result<Option<Arc<dyn Incoming>>>;
+    /// As [`Self::incoming`], to change them: an error if they are another file's, too.
+    fn own(&self, id: UploadId) -> io::Result<Option<Arc<dyn Incoming>>>;
     /// Makes the folders above a place; one of them may be taken by a file. What is to be made durable
     /// before anything is put there: a file whose folder is lost cannot be reached.
     fn prepare(&self, place: &str) -> io::Result<Vec<Unsynced>>;

@@ -153,6 +153,10 @@ impl Backend for MemoryBackend {
             .map(|bytes| Arc::clone(bytes) as Arc<dyn Incoming>))
     }
 
+    fn own(&self, id: UploadId) -> io::Result<Option<Arc<dyn Incoming>>> {
+        self.incoming(id)
+    }
+
     fn prepare(&self, place: &str) -> io::Result<Vec<Unsynced>> {
         lock(&self.all).make_parents(place)?;
         Ok(Vec::new())

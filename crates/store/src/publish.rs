@@ -12,7 +12,7 @@ use hoist_protocol::{
 use crate::{
     Change, StoreError,
     active::Active,
-    backend::{Backend, Incoming},
+    backend::Incoming,
     catalog::{Command, Outcome, Row, RowState},
     disk::layout,
     numbers::Numbers,
@@ -149,7 +149,7 @@ impl Shared {
                 let incoming = if layout.file_size() == 0 {
                     backend.begin(id)?
                 } else {
-                    incoming(&*backend, id)?
+                    backend.own(id)?.ok_or(io::ErrorKind::NotFound)?
                 };
                 let is_too_long = incoming.len()? > layout.file_size();
                 if is_too_long {
@@ -293,12 +293,6 @@ impl Shared {
         }
         Ok(())
     }
-}
-
-fn incoming(backend: &dyn Backend, id: hoist_protocol::UploadId) -> io::Result<Arc<dyn Incoming>> {
-    backend
-        .incoming(id)?
-        .ok_or_else(|| io::ErrorKind::NotFound.into())
 }
 
 /// The hash of whole bytes: merged from the checksums of the chunks; those that are missing (or

@@ -109,6 +109,14 @@ impl DiskBackend {
         }
     }
 
+    /// The bytes of an upload, if there are any.
+    fn there(&self, id: UploadId, how: Open) -> io::Result<Option<Arc<dyn Incoming>>> {
+        match self.disk.open(&layout::incoming(id), how) {
+            Err(error) if is_missing(&error) => Ok(None),
+            opened => opened.map(|bytes| Some(self.upload(id, bytes))),
+        }
+    }
+
     fn upload(&self, id: UploadId, bytes: Arc<dyn DiskFile>) -> Arc<dyn Incoming> {
         Arc::new(DiskIncoming {
             disk: Arc::clone(&self.disk),
@@ -138,10 +146,11 @@ impl Backend for DiskBackend {
     }
 
     fn incoming(&self, id: UploadId) -> io::Result<Option<Arc<dyn Incoming>>> {
-        match self.disk.open(&layout::incoming(id), Open::Write) {
-            Err(error) if is_missing(&error) => Ok(None),
-            opened => opened.map(|bytes| Some(self.upload(id, bytes))),
-        }
+        self.there(id, Open::Read)
+    }
+
+    fn own(&self, id: UploadId) -> io::Result<Option<Arc<dyn Incoming>>> {
+        self.there(id, Open::Own)
     }
 
     fn prepare(&self, place: &str) -> io::Result<Vec<Unsynced>> {
@@ -162,8 +171,15 @@ impl Backend for DiskBackend {
     fn publish(&self, id: UploadId, place: &str, last_modified: Option<i64>) -> io::Result<bool> {
         let path = layout::incoming(id);
         if let Some(time) = last_modified {
-            // A time that the file system cannot hold is no reason to lose the file.
-            let _ = self.disk.open(&path, Open::Write)?.set_modified(time);
+            match self.disk.open(&path, Open::Own) {
+                // Not another file's time: this one has a second name. It may be the very place, of a
+                // process that died while it published.
+                Err(error) if error.kind() == io::ErrorKind::TooManyLinks => {}
+                // A time that the file system cannot hold is no reason to lose the file.
+                opened => {
+                    let _ = opened?.set_modified(time);
+                }
+            }
         }
         self.rename(&path, place)
     }

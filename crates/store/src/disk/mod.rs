@@ -15,10 +15,8 @@ pub(crate) use real::RealDisk;
 pub(crate) enum Open {
     /// Reading what is there.
     Read,
-    /// Reading and writing what is there.
-    Write,
-    /// As [`Self::Write`], and refused if it has a second name: a hard link that somebody planted, or
-    /// what we write here would change a file elsewhere.
+    /// Reading and writing what is there; refused with `TooManyLinks` if it has a second name: a hard
+    /// link that somebody planted, or what we write here would change a file elsewhere.
     Own,
     /// As [`Self::Own`], made if it is not there.
     Create,

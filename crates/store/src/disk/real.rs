@@ -99,7 +99,7 @@ impl Disk for RealDisk {
         let flags = OFlags::NONBLOCK
             | match how {
                 Open::Read => OFlags::RDONLY,
-                Open::Write | Open::Own => OFlags::RDWR,
+                Open::Own => OFlags::RDWR,
                 Open::Create => OFlags::RDWR | OFlags::CREATE,
             };
         let mode = if how == Open::Create {
@@ -114,7 +114,8 @@ impl Disk for RealDisk {
             return Err(io::Error::new(kind, "not a regular file"));
         }
         if matches!(how, Open::Own | Open::Create) && stat.st_nlink > 1 {
-            return Err(io::Error::other("a file with a second name"));
+            let kind = io::ErrorKind::TooManyLinks;
+            return Err(io::Error::new(kind, "a file with a second name"));
         }
         Ok(Arc::new(RealFile {
             file: File::from(file),

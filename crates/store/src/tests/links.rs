@@ -5,7 +5,10 @@ use std::{
     fs,
     os::unix::fs::{FileTypeExt as _, MetadataExt as _, symlink},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -13,10 +16,15 @@ use hoist_protocol::{ByteRange, ErrorCode, UploadId};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use super::{
+    faults::HookedDisk,
     reboot,
     support::{Bench, NOW, chunk, file, sender},
 };
-use crate::{Finding, Inspector, StoreError};
+use crate::{
+    Durability, Finding, Inspector, StoreError,
+    backend::Backend as _,
+    disk::{DiskBackend, RealDisk},
+};
 
 const SECRET: &[u8] = b"secret";
 /// As long, so that no length tells them apart.
@@ -215,6 +223,61 @@ async fn no_byte_is_written_through_what_was_planted_among_the_incoming() {
             }
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bytes_that_are_swapped_when_all_have_come_are_neither_cut_nor_published() {
+    for kind in KINDS {
+        let (folder, outside) = (Arc::new(tempfile::tempdir().unwrap()), Outside::new());
+        let is_stuck = Arc::new(AtomicBool::new(true));
+        let stuck = Arc::clone(&is_stuck);
+        let disk = HookedDisk::new(folder.path(), move |what, _| {
+            if what == "rename" && stuck.load(Ordering::Relaxed) {
+                return Err(std::io::Error::other("broken here"));
+            }
+            Ok(())
+        });
+        let bench = reboot::over(&folder, "first", Arc::new(disk)).await;
+        // Shorter than what lies outside.
+        let ours = &OURS[..4];
+        let id = bench.needed(file("a.txt", ours.len() as u64)).await.id;
+        bench.send(id, ours, 0).await.unwrap_err();
+        is_stuck.store(false, Ordering::Relaxed);
+        let place = reboot::incoming(&folder, id);
+        let aside = folder.path().join("aside");
+        fs::copy(&place, &aside).unwrap();
+        fs::remove_file(&place).unwrap();
+        outside.plant(kind, &place);
+        let status = bench.status(id).await;
+        outside.check();
+        assert!(
+            outside.is_planted(kind, &place),
+            "{kind:?}: it is not published: {status:?}"
+        );
+        // It goes on when its bytes are there again.
+        fs::remove_file(&place).unwrap();
+        fs::copy(&aside, &place).unwrap();
+        bench.status(id).await;
+        assert_eq!(bench.content(id).await, ours);
+    }
+}
+
+#[test]
+fn what_is_published_gives_its_time_to_no_file_elsewhere() {
+    let (folder, outside) = (tempfile::tempdir().unwrap(), Outside::new());
+    let disk = Arc::new(RealDisk::open(folder.path()).unwrap());
+    let backend = DiskBackend::new(disk, Durability::Process);
+    let id = UploadId::from_bytes([7; 16]);
+    outside.plant(Kind::HardLink, &reboot::incoming(&folder, id));
+    let secret = outside.0.path().join("secret");
+    let before = fs::metadata(&secret).unwrap().modified().unwrap();
+    backend.own(id).unwrap_err();
+    fs::create_dir(folder.path().join("files")).unwrap();
+    // As where a process died between the two names of a file that it published.
+    assert!(backend.publish(id, "files/a.txt", Some(1000)).unwrap());
+    let after = fs::metadata(&secret).unwrap().modified().unwrap();
+    assert_eq!(after, before);
+    outside.check();
 }
 
 async fn send_range(bench: &Bench, id: UploadId) -> Result<(), StoreError> {

@@ -29,7 +29,11 @@ pub(super) async fn boot(folder: &Arc<tempfile::TempDir>, boot: &str) -> Bench {
     .await
 }
 
-async fn over(folder: &Arc<tempfile::TempDir>, boot: &str, disk: Arc<dyn Disk>) -> Bench {
+pub(super) async fn over(
+    folder: &Arc<tempfile::TempDir>,
+    boot: &str,
+    disk: Arc<dyn Disk>,
+) -> Bench {
     over_with(folder, boot, disk, Durability::Process).await
 }
 
