@@ -248,8 +248,12 @@ impl Shared {
                 Ok(Some(Asked::Finished(row))) => {
                     let mut is_there = self.is_there(&row).await?;
                     if !is_there {
-                        self.publish_again(id).await?;
+                        let put = self.put_in_order(id).await;
                         is_there = self.is_there(&row).await?;
+                        // What stays beside a file that is there does not matter now.
+                        if !is_there {
+                            put?;
+                        }
                     }
                     if is_there {
                         return Ok(Some(CreateAnswer::Present {

@@ -314,8 +314,10 @@ impl Shared {
         if let Some(file) = open().await? {
             return Ok(file);
         }
-        self.publish_again(row.id).await?;
-        open().await?.ok_or(StoreError::NotFound)
+        let put = self.put_in_order(row.id).await;
+        let file = open().await?;
+        // What stays beside a file that is there does not matter now.
+        file.ok_or_else(|| put.err().unwrap_or(StoreError::NotFound))
     }
 
     async fn unfinished(

@@ -1,7 +1,7 @@
 //! What a process left that died, put in order: at the next start what somebody may ask for at once, the
 //! rest by the first sweep.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashSet, sync::Arc};
 
 use hoist_protocol::{Kind, UploadId};
 
@@ -24,6 +24,11 @@ enum Left {
     File,
     /// Not what the file was, which lies nowhere else.
     Nothing,
+}
+
+/// Whether an upload waits for bytes, or is just being published.
+const fn is_waiting(row: &Row) -> bool {
+    matches!(row.state, RowState::Unfinished | RowState::Publishing)
 }
 
 impl Shared {
@@ -100,11 +105,16 @@ impl Shared {
         let ids = self.run("listing uploads", move || backend.list(&part));
         let mut removed = 0;
         for ids in ids.await?.chunks(AT_ONCE) {
-            // After the list: whatever has bytes now had its row before.
+            // Nearly all wait for bytes, and are passed over. What the others are is asked again when it
+            // is their turn: they may have been taken back meanwhile.
             let known = self.catalog.get(ids.to_vec()).await?;
-            let known: HashMap<_, _> = known.iter().map(|row| (row.id, row.state)).collect();
-            for id in ids {
-                match self.reconcile_one(*id, known.get(id).copied()).await {
+            let waiting: HashSet<_> = known
+                .iter()
+                .filter(|row| is_waiting(row))
+                .map(|row| row.id)
+                .collect();
+            for id in ids.iter().filter(|id| !waiting.contains(id)) {
+                match self.put_in_order(*id).await {
                     Ok(is_removed) => removed += u64::from(is_removed),
                     Err(error) => {
                         tracing::warn!(%id, error = &error as &dyn std::error::Error, "what belongs to no upload could not be removed yet");
@@ -116,18 +126,23 @@ impl Shared {
         Ok(removed)
     }
 
-    /// Removes what is incoming of an upload that does not wait for bytes; whether there was any.
-    async fn reconcile_one(
-        &self,
-        id: UploadId,
-        state: Option<RowState>,
-    ) -> Result<bool, StoreError> {
-        let all = match state {
-            Some(RowState::Unfinished | RowState::Publishing) => return Ok(false),
-            None | Some(RowState::Hidden) => true,
+    /// Removes what is incoming of an upload that does not wait for bytes, and gives a finished file its
+    /// place again if it has lost it; whether there was anything to be done.
+    ///
+    /// Whoever misses a file asks this first: it may be that nobody has looked since the machine died.
+    pub(crate) async fn put_in_order(&self, id: UploadId) -> Result<bool, StoreError> {
+        // One at a time, or the second would find the bytes gone and believe the file lost. Under the
+        // same lock all is decided and done: nobody takes a row back in between.
+        let _loading = self.loading(id).await;
+        let row = self.catalog.get(vec![id]).await?.pop();
+        let all = match row {
+            // Whatever had bytes when they were listed had its row before.
+            None => true,
+            Some(row) if is_waiting(&row) => return Ok(false),
             // Published, but the process died before it cleared up; or the machine died and its
             // name was lost, which had not been synced.
-            Some(RowState::Finished) => self.publish_again(id).await?,
+            Some(row) if row.state == RowState::Finished => self.publish_again(row).await?,
+            Some(_) => true,
         };
         let backend = Arc::clone(&self.backend);
         self.run("removing what belongs to no upload", move || {
@@ -138,16 +153,9 @@ impl Shared {
     }
 
     /// Gives a finished file its place again if it has lost it; `true` if what is incoming of it is of
-    /// no use.
-    ///
-    /// Whoever misses a file asks this first: it may be that nobody has looked since the machine died.
-    pub(crate) async fn publish_again(&self, id: UploadId) -> Result<bool, StoreError> {
-        // One at a time, or the second would find the bytes gone and believe the file lost.
-        let _loading = self.loading(id).await;
-        let row = self.catalog.get(vec![id]).await?.pop();
-        let Some(row) = row.filter(|row| row.state == RowState::Finished) else {
-            return Ok(false);
-        };
+    /// no use. Under [`Self::loading`].
+    async fn publish_again(&self, row: Row) -> Result<bool, StoreError> {
+        let id = row.id;
         let (backend, of) = (Arc::clone(&self.backend), row.clone());
         let place = layout::place(&row.owner, &row.stored_as);
         let (at, is_file) = (place.clone(), row.kind == Kind::File);

@@ -8,6 +8,7 @@ use std::{
     },
 };
 
+use futures_util::FutureExt as _;
 use hoist_protocol::UploadId;
 
 use super::{
@@ -19,6 +20,7 @@ use super::{
 use crate::{
     Durability, Owner, Party, Store, StoreConfig, StoreError,
     catalog::{Catalog, Command, MemoryCatalog},
+    disk::RealDisk,
 };
 
 /// Rows that were asked for, and how often a catalog was.
@@ -232,6 +234,82 @@ async fn a_file_that_lost_its_name_has_it_again_whoever_is_first() {
             (id, hash(&all))
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_misses_a_file_whose_bytes_are_of_no_use_removes_them() {
+    for first in [First::Sweep, First::Read, First::Create] {
+        let left = Left::new();
+        let started = left.start("first").await;
+        let all = bytes(CHUNK, 9);
+        let id = started.bench.upload(file("d/a", CHUNK), &all).await.id;
+        drop(started);
+        let (there, place) = (left.folder.path().join("files/d/a"), left.incoming(id));
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        fs::write(&place, bytes(CHUNK, 10)).unwrap();
+        fs::remove_file(&there).unwrap();
+        let bench = left.start("second").await.bench;
+        match first {
+            First::Read => {
+                let read = bench.store.read(NOW, &bench.party, id).await;
+                assert!(matches!(read, Err(StoreError::NotFound)), "{read:?}");
+            }
+            First::Create => assert_ne!(bench.needed(file("d/a", CHUNK)).await.id, id),
+            _ => drop(bench.store.sweep(NOW).await.unwrap()),
+        }
+        assert!(!place.exists(), "{first:?}");
+    }
+}
+
+/// Takes a file back as soon as somebody has looked and not yet looked again.
+#[derive(Debug)]
+struct TakesBack {
+    catalog: Arc<dyn Catalog>,
+    id: UploadId,
+    looks: AtomicU64,
+}
+
+impl Step for TakesBack {
+    fn step(&self) -> std::io::Result<()> {
+        Ok(())
+    }
+    fn look(&self) -> std::io::Result<()> {
+        let (id, now) = (self.id, NOW.0);
+        if self.looks.fetch_add(1, Ordering::Relaxed) == 1 {
+            let taken_back = self.catalog.apply(Command::Unhide { id, now });
+            taken_back.now_or_never().unwrap().unwrap();
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_is_taken_back_while_the_sweep_looks_keeps_its_bytes() {
+    let left = Left::new();
+    let bench = left.start("first").await.bench;
+    let all = bytes(CHUNK, 9);
+    let id = bench.upload(file("a", CHUNK), &all).await.id;
+    bench.store.delete(NOW, &bench.party, &[id]).await.unwrap();
+    drop(bench);
+    let (there, place) = (left.folder.path().join("files/a"), left.incoming(id));
+    fs::create_dir_all(place.parent().unwrap()).unwrap();
+    fs::copy(&there, &place).unwrap();
+    fs::remove_file(&there).unwrap();
+    let takes_back = Arc::new(TakesBack {
+        catalog: Arc::clone(&left.catalog),
+        id,
+        // Not before the sweep comes.
+        looks: AtomicU64::new(u64::MAX / 2),
+    });
+    let step = Arc::<TakesBack>::clone(&takes_back);
+    let catalog = Box::new(DyingCatalog(Arc::clone(&left.catalog), step));
+    let disk = Arc::new(RealDisk::open(left.folder.path()).unwrap());
+    let bench = Bench::over_both(&left.folder, catalog, disk).await.unwrap();
+    takes_back.looks.store(0, Ordering::Relaxed);
+    bench.store.sweep(NOW).await.unwrap();
+    assert!(takes_back.looks.load(Ordering::Relaxed) >= 2);
+    bench.store.restore(NOW, &bench.party, &[id]).await.unwrap();
+    assert!(bench.content(id).await == all);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
