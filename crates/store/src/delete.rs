@@ -137,12 +137,13 @@ impl Store {
 
     /// Removes unfinished uploads that nobody has sent to for long, and deleted files whose grace
     /// is over; never a file that nobody deleted. The first one after a start also removes bytes that
-    /// belong to no upload: what a process left that died.
+    /// belong to no upload: what a process left that died. What fails of that is only logged, and tried
+    /// again later, at least once an hour.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] of the first thing that could not be removed: the others are removed, and the next
-    /// sweep tries again.
+    /// [`StoreError`] of the first thing whose time is over and that could not be removed: the others are
+    /// removed, and the next sweep tries again.
     ///
     /// # Examples
     ///
@@ -168,7 +169,8 @@ impl Store {
     /// ```
     pub async fn sweep(&self, now: Millis) -> Result<SweepReport, StoreError> {
         let mut report = SweepReport::default();
-        let mut failed = self.shared.reconcile().await.err();
+        self.shared.reconcile(now).await;
+        let mut failed = None;
         // Rows that stay, for now: the next look passes over them.
         let mut kept = 0;
         loop {
@@ -186,7 +188,13 @@ impl Store {
                 }
             }
             if rows.len() < SWEEP as usize {
-                return failed.map_or(Ok(report), Err);
+                let Some(error) = failed else {
+                    return Ok(report);
+                };
+                // Else nobody would be told of those that are gone.
+                let (expired, deleted) = (report.expired, report.deleted);
+                tracing::info!(expired, deleted, "swept what could be");
+                return Err(error);
             }
         }
     }

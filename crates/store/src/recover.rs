@@ -3,7 +3,7 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use hoist_protocol::{Kind, UploadId};
+use hoist_protocol::{Kind, Millis, UploadId};
 
 use crate::{
     StoreError,
@@ -15,6 +15,36 @@ use crate::{
 
 /// Uploads that are looked at in one go.
 const AT_ONCE: usize = 500;
+
+/// How long after the first failure what an earlier process left is looked at again; each time twice as
+/// long.
+const AGAIN_MS: u64 = 60_000;
+/// And at most so long.
+const AGAIN_AT_MOST_MS: u64 = 60 * AGAIN_MS;
+
+/// What is still to be looked at of what an earlier process left.
+#[derive(Debug, Default)]
+pub(crate) struct Leftovers {
+    /// The parts of the incoming; `None` until somebody has listed them.
+    parts: Option<Vec<String>>,
+    /// When it was last tried, and failed.
+    tried: Millis,
+    pause_ms: u64,
+}
+
+impl Leftovers {
+    fn is_due(&self, now: Millis) -> bool {
+        let is_done = self.parts.as_ref().is_some_and(Vec::is_empty);
+        !is_done && now.since(self.tried) >= self.pause_ms
+    }
+
+    /// Remembers what is left to be tried again.
+    fn put_off(&mut self, now: Millis, parts: Option<Vec<String>>) {
+        self.parts = parts;
+        self.tried = now;
+        self.pause_ms = (2 * self.pause_ms).clamp(AGAIN_MS, AGAIN_AT_MOST_MS);
+    }
+}
 
 /// What the bytes are that a finished file has still among the incoming.
 enum Left {
@@ -66,44 +96,57 @@ impl Shared {
     }
 
     /// Looks, once after each start, for bytes that no row knows or that are files already, and for
-    /// files that have lost their names: what a process left that died between the two. How many
-    /// uploads had something to be removed.
+    /// files that have lost their names: what a process left that died between the two.
     ///
     /// Others work meanwhile: a start would have to wait for ten thousand rows. It is done in parts,
-    /// and one upload that fails stops no other; then all of it is looked at again the next time.
-    ///
-    /// # Errors
-    ///
-    /// The first of what could not be read or removed.
-    pub(crate) async fn reconcile(&self) -> Result<u64, StoreError> {
-        let mut is_reconciled = self.is_reconciled.lock().await;
-        if *is_reconciled {
-            return Ok(0);
+    /// and one upload that fails stops no other. A part in which one did is looked at again, less and
+    /// less often: looking may hash whole files, and what nobody mends would cost that every time.
+    /// Nothing else depends on it, so the log is told and not who sweeps.
+    pub(crate) async fn reconcile(&self, now: Millis) {
+        // Written only at the end: who sweeps may go away in between.
+        let mut leftovers = self.leftovers.lock().await;
+        if !leftovers.is_due(now) {
+            return;
         }
-        let backend = Arc::clone(&self.backend);
-        let parts = self.run("listing uploads", move || backend.parts());
-        let (mut removed, mut failed) = (0, None);
-        for part in parts.await? {
-            match self.reconcile_part(part, &mut failed).await {
-                Ok(of_part) => removed += of_part,
-                Err(error) => drop(failed.get_or_insert(error)),
+        let parts = match &leftovers.parts {
+            Some(parts) => Ok(parts.clone()),
+            None => {
+                let backend = Arc::clone(&self.backend);
+                self.run("listing uploads", move || backend.parts()).await
+            }
+        };
+        let parts = match parts {
+            Ok(parts) => parts,
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "what an earlier process left could not be listed yet"
+                );
+                return leftovers.put_off(now, None);
+            }
+        };
+        let (mut removed, mut left) = (0, Vec::new());
+        for part in parts {
+            match self.reconcile_part(&part, &mut removed).await {
+                Ok(true) => {}
+                Ok(false) => left.push(part),
+                Err(error) => {
+                    tracing::warn!(%part, error = &error as &dyn std::error::Error, "what an earlier process left could not be looked at yet");
+                    left.push(part);
+                }
             }
         }
         if removed > 0 {
             tracing::info!(removed, "removed bytes that belong to no upload");
         }
-        *is_reconciled = failed.is_none();
-        failed.map_or(Ok(removed), Err)
+        leftovers.put_off(now, Some(left));
     }
 
-    async fn reconcile_part(
-        &self,
-        part: String,
-        failed: &mut Option<StoreError>,
-    ) -> Result<u64, StoreError> {
-        let backend = Arc::clone(&self.backend);
-        let ids = self.run("listing uploads", move || backend.list(&part));
-        let mut removed = 0;
+    /// Whether all of it is in order now; counts the uploads of which something was removed.
+    async fn reconcile_part(&self, part: &str, removed: &mut u64) -> Result<bool, StoreError> {
+        let (backend, of) = (Arc::clone(&self.backend), part.to_owned());
+        let ids = self.run("listing uploads", move || backend.list(&of));
+        let mut is_in_order = true;
         for ids in ids.await?.chunks(AT_ONCE) {
             // Nearly all wait for bytes, and are passed over. What the others are is asked again when it
             // is their turn: they may have been taken back meanwhile.
@@ -115,15 +158,15 @@ impl Shared {
                 .collect();
             for id in ids.iter().filter(|id| !waiting.contains(id)) {
                 match self.put_in_order(*id).await {
-                    Ok(is_removed) => removed += u64::from(is_removed),
+                    Ok(is_removed) => *removed += u64::from(is_removed),
                     Err(error) => {
                         tracing::warn!(%id, error = &error as &dyn std::error::Error, "what belongs to no upload could not be removed yet");
-                        failed.get_or_insert(error);
+                        is_in_order = false;
                     }
                 }
             }
         }
-        Ok(removed)
+        Ok(is_in_order)
     }
 
     /// Removes what is incoming of an upload that does not wait for bytes, and gives a finished file its

@@ -22,6 +22,7 @@ use crate::{
     catalog::{Catalog, Command, Left, Outcome, Room, Row, RowState},
     durable::Syncer,
     figures::{Counters, add},
+    recover::Leftovers,
 };
 
 /// Uploads kept in memory at most while nobody works on them.
@@ -52,8 +53,8 @@ pub(crate) struct Shared {
     pub(crate) writers: AtomicUsize,
     pub(crate) counters: Counters,
     is_closed: AtomicBool,
-    /// Whether what an earlier process left has been looked for; see [`Self::reconcile`].
-    pub(crate) is_reconciled: tokio::sync::Mutex<bool>,
+    /// What an earlier process left and nobody has looked at; see [`Self::reconcile`].
+    pub(crate) leftovers: tokio::sync::Mutex<Leftovers>,
 }
 
 /// An upload that somebody asked for.
@@ -105,7 +106,7 @@ impl Shared {
             writers: AtomicUsize::new(0),
             counters: Counters::default(),
             is_closed: AtomicBool::new(false),
-            is_reconciled: tokio::sync::Mutex::new(false),
+            leftovers: tokio::sync::Mutex::default(),
         }
     }
 

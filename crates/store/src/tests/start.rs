@@ -313,7 +313,7 @@ async fn a_file_that_is_taken_back_while_the_sweep_looks_keeps_its_bytes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_cannot_be_removed_stops_nothing_else_and_is_tried_again() {
+async fn what_cannot_be_removed_stops_nothing_else_and_is_tried_again_less_and_less_often() {
     let left = Left::new();
     let started = left.start("first").await;
     let begun = begin(&started.bench, 3).await;
@@ -328,15 +328,43 @@ async fn what_cannot_be_removed_stops_nothing_else_and_is_tried_again() {
     let stuck = left.incoming(begun[1]);
     fs::remove_file(&stuck).unwrap();
     fs::create_dir_all(stuck.join("in it")).unwrap();
-    let bench = left.start("second").await.bench;
-    for _ in 0..2 {
-        let swept = bench.store.sweep(NOW).await;
-        assert!(matches!(swept, Err(StoreError::Io { .. })), "{swept:?}");
-        for id in [begun[0], begun[2]] {
-            assert!(!left.incoming(id).exists());
+    let started = left.start("second").await;
+    let bench = &started.bench;
+    let over = bench.upload(file("over", 4), b"over").await.id;
+    let deleted = bench.store.delete(NOW, &bench.party, &[over]).await;
+    deleted.unwrap();
+    started.costs();
+    let tries = || {
+        let (disk, _) = started.costs();
+        let of = |what: &str| disk.iter().filter(|one| one.starts_with(what)).count();
+        (of("list"), of("remove incoming"))
+    };
+    bench.store.sweep(NOW).await.unwrap();
+    for id in [begun[0], begun[2]] {
+        assert!(!left.incoming(id).exists());
+    }
+    assert!(stuck.exists());
+    tries();
+    // The sweeper comes every fifteen seconds. It tells what else it has removed.
+    const EVERY: u64 = 15_000;
+    const HOUR: u64 = 3_600_000;
+    let mut tried = Vec::new();
+    for at in (EVERY..=24 * HOUR).step_by(EVERY as usize) {
+        let report = bench.store.sweep(NOW.plus(at)).await.unwrap();
+        assert_eq!(report.deleted, u64::from(at == 30_000));
+        match tries() {
+            (0, 0) => {}
+            // The one folder of it.
+            (1, 1) => tried.push(at / 60_000),
+            other => panic!("{other:?}"),
         }
     }
+    assert_eq!(tried[..7], [1, 3, 7, 15, 31, 63, 123]);
+    assert_eq!(tried.len(), 28);
     fs::remove_dir(stuck.join("in it")).unwrap();
-    bench.store.sweep(NOW).await.unwrap();
+    bench.store.sweep(NOW.plus(25 * HOUR)).await.unwrap();
     assert!(!stuck.exists());
+    tries();
+    bench.store.sweep(NOW.plus(48 * HOUR)).await.unwrap();
+    assert_eq!(tries(), (0, 0));
 }
