@@ -114,6 +114,13 @@ impl Disk for RealDisk {
             return Err(io::Error::new(kind, "not a regular file"));
         }
         if matches!(how, Open::Own | Open::Create) && stat.st_nlink > 1 {
+            // Who made a snapshot of hard links must find out here why uploads stand still. The path is
+            // one of ours, of an id and of no name.
+            tracing::warn!(
+                path,
+                names = stat.st_nlink,
+                "a file is not written because it has other names: hard links that somebody planted, or a snapshot of them such as cp -al makes; it goes on when they are gone"
+            );
             let kind = io::ErrorKind::TooManyLinks;
             return Err(io::Error::new(kind, "a file with a second name"));
         }
