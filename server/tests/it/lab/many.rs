@@ -58,6 +58,16 @@ fn a_start_reads_as_much_with_many_files_as_with_few() {
     }
 }
 
+/// What a page of the list reads. The first sweep reads beside it, so the least of many is the page's own.
+fn reading_of_a_page(program: &Program) -> u64 {
+    let of_one = |_| {
+        let before = read_so_far(program).0;
+        program.ask("GET", "/hoist/uploads?limit=50", "", b"");
+        read_so_far(program).0 - before
+    };
+    (0..300).map(of_one).min().unwrap_or(u64::MAX)
+}
+
 /// What it took after the server before had ended in this way.
 fn starts(end: &str) -> String {
     let mut said = String::new();
@@ -83,7 +93,7 @@ fn starts(end: &str) -> String {
             "{}",
             &page.body[page.body.len() - 200..]
         );
-        let listed = read_so_far(&program).0 - at_start.0;
+        let listed = reading_of_a_page(&program);
         // A thousand new files, none of which is among them.
         let file = |n: u64| NewFile {
             name: format!("new-{n}"),
