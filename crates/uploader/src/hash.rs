@@ -60,9 +60,10 @@ impl Job {
         size.min(READING / 2)
     }
 
-    /// How it is read, as `js/bytes.js` has it.
+    /// How it is read, as `js/bytes.js` has it. A small file in several chunks is read by ranges: all of it is
+    /// no chunk.
     fn how(&self) -> u8 {
-        u8::from(self.layout.file_size() <= SMALL)
+        u8::from(self.layout.count() == 1 && self.layout.file_size() <= SMALL)
     }
 }
 
