@@ -18,11 +18,15 @@ for (const [setting, chunk] of [
       await uploader.ready();
       const size = 5 * MiB + 321;
       const path = writeRandomFile(scratch.path('some.bin'), size, setting);
-      await uploader.pick(path);
+      // Small enough to be read with others, and yet more than one of the smallest chunks.
+      const few = 150 * KiB;
+      const small = writeRandomFile(scratch.path('small.bin'), few, `small ${setting}`);
+      await uploader.pick([path, small]);
       await uploader.settled(30_000);
-      await expectEqualOnDisk(server, [path]);
+      await expectEqualOnDisk(server, [path, small]);
 
-      const wanted = Array.from({ length: Math.ceil(size / chunk) }, (_, i) => Math.min(chunk, size - i * chunk));
+      const cut = (size: number): number[] => Array.from({ length: Math.ceil(size / chunk) }, (_, i) => Math.min(chunk, size - i * chunk));
+      const wanted = [...cut(size), ...cut(few)];
       const lengths = await until('all manifests are read', async () => {
         const { lengths } = await seenOnTheWire(page);
         return lengths.length >= wanted.length && lengths;
