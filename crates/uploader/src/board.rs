@@ -12,6 +12,9 @@ use crate::few::Few;
 /// tall screen, and all of a first HTML.
 pub(crate) const WINDOW: u32 = 50;
 
+/// Rows that are made in one frame: more than a list shows at first, few enough that the page does not hang.
+const NEW_PER_FRAME: usize = 16;
+
 /// One row as it stands now.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FileView {
@@ -132,6 +135,10 @@ pub(crate) struct Publisher {
     /// Keys of rows that the server listed.
     listed: Vec<Range<u32>>,
     serial: u64,
+    /// Most rows that one look makes; `None` for all.
+    most_new: Option<usize>,
+    /// Whether the last look has left rows for the next one.
+    is_short: bool,
 }
 
 /// What a publish found to be new. Written to signals when nothing is borrowed any more, since
@@ -145,6 +152,19 @@ pub(crate) struct News {
 }
 
 impl Publisher {
+    /// One that makes a few rows with each frame.
+    pub(crate) fn by_frames() -> Self {
+        Self {
+            most_new: Some(NEW_PER_FRAME),
+            ..Self::default()
+        }
+    }
+
+    /// Whether rows are missing, to be made in the next frame.
+    pub(crate) const fn is_short(&self) -> bool {
+        self.is_short
+    }
+
     /// Goes on from the rows that are shown already: views hold their signals.
     pub(crate) fn adopt(&mut self, board: &Board) {
         for row in board.visible.get_untracked() {
@@ -185,6 +205,7 @@ impl Publisher {
                 news.count = Some(self.count());
             }
         } else if self.revision == Some(snapshot.revision())
+            && !self.is_short
             && self.window.start == window(first, self.count()).start
         {
             return news;
@@ -212,6 +233,8 @@ impl Publisher {
         let window = place(self.window.start)..place(self.window.end);
         let keys = self.order.get(window).unwrap_or_default();
         let mut is_same = keys.len() == self.shown.len();
+        let mut left = self.most_new.unwrap_or(usize::MAX);
+        self.is_short = false;
         for (position, &key) in (self.window.start..).zip(keys) {
             let Some(revision) = snapshot.row_revision(key) else {
                 continue;
@@ -228,10 +251,16 @@ impl Publisher {
                     }
                     row
                 }
+                // Never in place of rows that are drawn: they would vanish for a frame.
+                None if left == 0 && self.shown.len() == 0 => {
+                    self.is_short = true;
+                    break;
+                }
                 None => {
                     let Some(new) = snapshot.row(key) else {
                         continue;
                     };
+                    left = left.saturating_sub(1);
                     is_same = false;
                     self.serial += 1;
                     VisibleRow {

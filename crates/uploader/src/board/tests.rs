@@ -160,6 +160,34 @@ fn one_changed_row_changes_one_signal_and_not_the_list() {
 }
 
 #[test]
+fn many_new_rows_are_made_in_several_frames_and_none_that_is_drawn_vanishes() {
+    let mut desk = Desk::new();
+    desk.publisher = Publisher::by_frames();
+    desk.add(40);
+    let mut made = Vec::new();
+    for _ in 0..4 {
+        desk.publish(0);
+        made.push((desk.names().len(), desk.publisher.is_short()));
+    }
+    assert_eq!(made, [(16, true), (32, true), (40, false), (40, false)]);
+    assert_eq!(desk.names()[39], "39.txt");
+    assert_eq!(desk.board.count.get_untracked(), 40);
+    // What is added in front of rows takes no frame of theirs.
+    desk.list(&["old a", "old b"]);
+    desk.publish(0);
+    let before = desk.serials();
+    desk.add(3000);
+    for _ in 0..2 {
+        desk.publish(0);
+        assert_eq!(desk.serials()[..40], before[..40]);
+        assert_eq!((desk.names().len(), desk.publisher.is_short()), (50, false));
+    }
+    // A list that is scrolled far is drawn at once.
+    desk.publish(1000);
+    assert_eq!((desk.names().len(), desk.publisher.is_short()), (50, false));
+}
+
+#[test]
 fn rows_behind_a_removed_one_move_up_with_their_signals() {
     let mut desk = Desk::new();
     desk.add(3);

@@ -14,7 +14,9 @@ pub(crate) use drop::take_drop;
 pub(crate) use input::take_input;
 
 /// After this long the page gets its turn.
-const TURN_MS: f64 = 10.0;
+const TURN_MS: f64 = 25.0;
+/// Files between two looks at the clock: what a browser is asked for each can take a quarter of a millisecond.
+const AT_ONCE: usize = 32;
 
 /// What the browser tells of a file; `folder` if a walk knows it better.
 pub(crate) fn describe(file: &web_sys::File, folder: Option<&str>) -> Picked {
@@ -80,7 +82,7 @@ fn add_for_a_turn(driver: &Driver, files: &mut std::vec::IntoIter<web_sys::File>
         driver.add(
             files
                 .by_ref()
-                .take(100)
+                .take(AT_ONCE)
                 .map(|file| (describe(&file, None), Some(File::from(file)))),
         );
     }
