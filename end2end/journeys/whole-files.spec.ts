@@ -1,11 +1,11 @@
-import { rmSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
 import { expectEqualOnDisk } from '../support/expectations.js';
 import { KiB, MiB, writeRandomFile } from '../support/files.js';
 import { expect, test } from '../support/journey.js';
 import { seenOnTheWire, watchWire } from '../support/wire.js';
 
 // How a file travels is nobody's business but the browser's effort: ten times less for a whole file than for its slices.
-test('files that fit a request travel whole, small ones from memory, large ones in slices', async ({ scratch, server, visit, browser }) => {
+test('files that fit a request travel whole, small ones and pieces of large ones from memory', async ({ scratch, server, visit, browser }) => {
   const context = await browser.newContext();
   await watchWire(context);
   const { page, uploader } = await visit(server.url, { context });
@@ -26,8 +26,29 @@ test('files that fit a request travel whole, small ones from memory, large ones 
   const large = writeRandomFile(scratch.path('large.bin'), 80 * MiB + 5, 'large');
   await uploader.pick(large);
   await uploader.settled(60_000);
-  expect((await seenOnTheWire(page)).slices).toBeGreaterThan(1);
+  const wire = await seenOnTheWire(page);
+  expect(wire.slices).toBe(0);
+  expect(wire.buffers - buffers).toBeGreaterThan(4);
+  expect(wire.lengths.reduce((sum, length) => sum + length), 'nothing is sent twice').toBe(
+    [...whole, ...small, large].reduce((sum, path) => sum + statSync(path).size, 0),
+  );
   await expectEqualOnDisk(server, [...whole, ...small, large]);
+  await context.close();
+});
+
+// A phone has no memory to spare.
+test('a phone sends slices of a large file', async ({ scratch, server, visit, browser }) => {
+  const context = await browser.newContext({ userAgent: `${await browser.newPage().then((page) => page.evaluate(() => navigator.userAgent))} Mobile` });
+  await watchWire(context);
+  const { page, uploader } = await visit(server.url, { context });
+  await uploader.ready();
+  const large = writeRandomFile(scratch.path('large.bin'), 80 * MiB + 5, 'phone');
+  await uploader.pick(large);
+  await uploader.settled(60_000);
+  const { buffers, slices } = await seenOnTheWire(page);
+  expect(buffers).toBe(0);
+  expect(slices).toBeGreaterThan(4);
+  await expectEqualOnDisk(server, [large]);
   await context.close();
 });
 

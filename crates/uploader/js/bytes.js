@@ -1,11 +1,10 @@
 // Reading files for their checksums, and sending whole files as they lie on the disk.
 
+import { own, take } from './memory.js';
+
 /** Most bytes and files of one reading of small files: asking the browser costs more than their bytes. */
 const GROUP_SIZE = 1 << 20;
 const GROUP_FILES = 64;
-/** Buffers that wait to be filled again, and how large they may be: new memory costs more than reading into it. */
-const SPARE = 4;
-const SPARE_SIZE = 4 << 20;
 
 /** Whether this browser fills our own buffers. Asked of nothing, because one that does not would begin to load what it is asked of. */
 const fillsBuffers = (() => {
@@ -65,10 +64,11 @@ async function readSmall(file) {
   return (await bytes)?.subarray(at, at + file.size) ?? exactly(file, file.size);
 }
 
-/** Gives back what `readNext` has read, when nobody looks at it any more. */
-export function giveBack(bytes) {
-  if (filled.has(bytes.buffer) && spare.length < SPARE) spare.push(bytes.buffer);
-}
+/**
+ * Whether pieces of a large file are sent from the memory that they were read into: there is enough of it, and a browser
+ * that reads pieces of a file again while it sends them needs twice the time that it needs for memory or for a whole file.
+ */
+export const keepsPieces = () => fillsBuffers && seesChanges && !/Android|Mobile/.test(navigator.userAgent);
 
 /** Nothing more of a file is read soon. */
 export function release(file) {
@@ -86,9 +86,6 @@ export function packForm(manifest, files) {
   return form;
 }
 
-const spare = [];
-/** Buffers that `fill` has made: no others are ever filled again. */
-const filled = new WeakSet();
 /** For each file that is being read, the stream that goes on where the last range ended. */
 const streams = new WeakMap();
 let group;
@@ -100,15 +97,14 @@ async function fill(stream, file, start, end) {
     stream.at = start;
   }
   const length = end - start;
-  let buffer = spare.pop();
-  if (!(buffer?.byteLength >= length)) buffer = new ArrayBuffer(length);
+  let buffer = take(length);
   for (let at = 0; at < length; ) {
     const { value, done } = await stream.reader.read(new Uint8Array(buffer, at, length - at));
     if (done) return close(stream);
     buffer = value.buffer;
     at += value.length;
   }
-  if (buffer.byteLength <= SPARE_SIZE) filled.add(buffer);
+  own(buffer);
   stream.at = end;
   if (end >= file.size) {
     close(stream);

@@ -64,7 +64,7 @@ async function settle(url, ids, answer) {
 }
 
 /** Tells what is kept until all of it is settled, at once and then less and less often. */
-export async function tell(url, names, values, credentials) {
+export async function tell(url, pairs, credentials) {
   const ids = stored(url);
   if (ids.length === 0) return;
   const running = telling.get(url);
@@ -75,7 +75,7 @@ export async function tell(url, names, values, credentials) {
   const me = { wanted: new Set(ids), wake: () => undefined };
   telling.set(url, me);
   const headers = new Headers({ 'content-type': 'application/json' });
-  names.forEach((header, i) => headers.set(header, values[i]));
+  for (const [header, value] of pairs) headers.set(header, value);
   const left = () => stored(url).filter((id) => me.wanted.has(id));
   let most = AT_ONCE;
   for (let wait = 1000, now = left(); now.length > 0; now = left()) {

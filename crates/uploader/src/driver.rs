@@ -24,7 +24,7 @@ use crate::{
     board::{self, Board, Publisher},
     browser::{self, Listener, Wake},
     few::Few,
-    hash::Reader,
+    hash::{self, Reader},
     options::{Body, UploaderOptions},
     transport::{Call, deletes},
 };
@@ -83,6 +83,8 @@ pub(crate) struct Driver {
     listeners: RefCell<Vec<Listener>>,
     leave_guard: RefCell<Option<Listener>>,
     is_safari: bool,
+    /// Whether pieces of large files are sent from memory, and not as slices.
+    pub(crate) keeps_pieces: bool,
 }
 
 impl Driver {
@@ -119,8 +121,9 @@ impl Driver {
         let is_safari = browser::is_safari();
         let defaults = EngineConfig::new(Sender::new(browser::random_hex()).ok()?);
         let is_buffer = sends_buffers(&options, is_safari);
+        let keeps_pieces = options.body == Body::Auto && hash::keeps_pieces();
         let config = EngineConfig {
-            // Of large files nothing is kept in memory while they wait; of small ones all, and so at most this much.
+            // Of small files, and where it pays of pieces of large ones, all is kept in memory while it waits.
             read_ahead: defaults.read_ahead << u32::from(!is_buffer),
             whole_files: !is_buffer,
             auto_start: options.auto_start,
@@ -132,7 +135,7 @@ impl Driver {
             ..defaults
         };
         let seed = u64::from_str_radix(browser::random_hex().get(..16)?, 16).ok()?;
-        let mut publisher = Publisher::default();
+        let mut publisher = Publisher::by_frames();
         publisher.adopt(&board);
         Some(Rc::new_cyclic(|me: &Weak<Self>| {
             let (for_tick, for_frame) = (Weak::clone(me), Weak::clone(me));
@@ -168,6 +171,7 @@ impl Driver {
                 listeners: RefCell::default(),
                 leave_guard: RefCell::default(),
                 is_safari,
+                keeps_pieces,
             }
         }))
     }
@@ -362,6 +366,9 @@ impl Driver {
         };
         news.publish(&self.board);
         self.is_busy.set(false);
+        if self.publisher.borrow().is_short() {
+            self.ask_frame();
+        }
         self.guard_leaving();
         if !self.inbox.borrow().is_empty() {
             self.run();

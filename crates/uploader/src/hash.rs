@@ -20,11 +20,18 @@ extern "C" {
     /// The bytes of a range as an `Uint8Array`, or `undefined`. Never fails.
     #[wasm_bindgen(js_name = read)]
     fn read_range(file: &web_sys::Blob, start: f64, end: f64, how: u8) -> Promise;
+    /// Whether pieces of large files are sent from the memory that they were read into.
+    #[wasm_bindgen(js_name = keepsPieces)]
+    pub(crate) fn keeps_pieces() -> bool;
+    /// Lets go of what is open of a file.
+    pub(crate) fn release(file: &web_sys::Blob);
+}
+
+#[wasm_bindgen(module = "/js/memory.js")]
+extern "C" {
     /// Lets the next reading use the memory of this one.
     #[wasm_bindgen(js_name = giveBack)]
     fn give_back(bytes: &Uint8Array);
-    /// Lets go of what is open of a file.
-    pub(crate) fn release(file: &web_sys::Blob);
 }
 
 /// Bytes read at one time: enough that the disk is never idle, and that small files are read many
@@ -37,6 +44,9 @@ const TURN_MS: f64 = 12.0;
 /// Files up to this size are sent from the buffer that was hashed, in either body mode: a folder
 /// of small files is then read once and not twice.
 const SMALL: u64 = 256 << 10;
+
+/// Files larger than this are never sent whole (`EngineConfig::whole_files`): no pack is as large.
+const LARGE: u64 = 64 << 20;
 
 /// All of a small file, with others.
 const ALL: u8 = 1;
@@ -199,7 +209,9 @@ async fn run(driver: Weak<Driver>, file: Option<File>, job: Job) {
     reader.running.set(left);
     let (checksum, bytes) = hashed.unzip();
     let is_small = job.how() == ALL;
-    let is_kept = reader.is_wanted(&job) && job.keep && (is_small || driver.sends_buffers());
+    let is_sent_from_memory =
+        is_small || driver.sends_buffers() || job.layout.file_size() > LARGE && driver.keeps_pieces;
+    let is_kept = reader.is_wanted(&job) && job.keep && is_sent_from_memory;
     if let Some(bytes) = bytes.as_ref().filter(|_| !is_kept && !is_small) {
         give_back(bytes);
     }

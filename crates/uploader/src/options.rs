@@ -11,10 +11,12 @@ use leptos::prelude::Callback;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Body {
     /// [`Body::Buffer`] in Safari, which hangs on requests made of slices of files (See
-    /// pqina/filepond#1059), [`Body::Slices`] elsewhere.
+    /// pqina/filepond#1059). In Chromium on a desk files are sent whole where a pack holds them, and
+    /// pieces of larger ones from at most 128 MiB of memory, because slices cost it twice as much.
+    /// [`Body::Slices`] elsewhere.
     #[default]
     Auto,
-    /// Slices of the files; the browser reads them while it sends. Needs the least memory.
+    /// Whole files and slices of them; the browser reads them while it sends. Needs the least memory.
     Slices,
     /// One buffer per request, filled with what was read for the checksum.
     Buffer,

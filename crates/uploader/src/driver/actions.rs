@@ -101,14 +101,14 @@ impl Driver {
         event: fn(RequestId, Result<T, Failure>) -> Event,
     ) {
         let payload = serde_json::to_string(body).map_or(Payload::None, Payload::Json);
-        self.call(request, path, &payload, event, false);
+        self.call(request, path, payload, event, false);
     }
 
     fn call<T: DeserializeOwned + 'static>(
         &self,
         request: RequestId,
         path: &str,
-        payload: &Payload,
+        payload: Payload,
         event: fn(RequestId, Result<T, Failure>) -> Event,
         is_pack: bool,
     ) {
@@ -124,7 +124,7 @@ impl Driver {
         &self,
         request: RequestId,
         path: &str,
-        payload: &Payload,
+        payload: Payload,
         event: Box<dyn Fn(Option<Answer>) -> Event>,
         is_pack: bool,
     ) {
@@ -143,7 +143,7 @@ impl Driver {
                 if let Some(driver) = me.upgrade() {
                     driver.feed(Event::PackProgress { request, sent });
                 }
-            }) as Box<dyn FnMut(u64)>
+            }) as Box<dyn Fn(u64)>
         });
         let call = Call::send(&self.options, &self.url(path), payload, ended, progress);
         match call {
@@ -168,7 +168,7 @@ impl Driver {
         let call = Call::send(
             &self.options,
             &self.url(route::LIMITS),
-            &Payload::None,
+            Payload::None,
             ended,
             None,
         );
@@ -198,10 +198,10 @@ impl Driver {
             self.gather(request, head, parts.to_vec(), kept);
             return;
         }
-        let payload = if let Some(bytes) = kept.iter().cloned().collect::<Option<Vec<_>>>() {
-            Some(Payload::Buffer(transport::pack_buffer(
-                &[vec![head], bytes].concat(),
-            )))
+        let payload = if kept.iter().all(Option::is_some) {
+            Some(Payload::Parts(
+                [Some(head)].into_iter().chain(kept).flatten().collect(),
+            ))
         } else if let Some(files) = self.whole_files(parts) {
             // What is kept of them is read again with the others: cheaper than any body that mixes both.
             Some(Payload::Form(transport::pack_form(&json, &files)))
@@ -209,7 +209,7 @@ impl Driver {
             self.slices(&head, parts, kept).map(Payload::Blob)
         };
         match payload {
-            Some(payload) => self.call(request, route::PACKS, &payload, answered, true),
+            Some(payload) => self.call(request, route::PACKS, payload, answered, true),
             // A file was let go: sent without it, the pack would be wrong.
             None => self.feed(answered(request, Err(Failure::NoAnswer))),
         }
@@ -265,8 +265,7 @@ impl Driver {
         self.gathering.borrow_mut().insert(request, ());
         let me = Weak::clone(&self.me);
         browser::spawn(async move {
-            let mut all = Vec::with_capacity(parts.len() + 1);
-            all.push(head);
+            let all = Array::of1(&head);
             let mut is_whole = true;
             for ((key, range), kept) in parts.into_iter().zip(kept) {
                 let bytes = match kept {
@@ -280,7 +279,7 @@ impl Driver {
                     }
                 };
                 match bytes {
-                    Some(bytes) => all.push(bytes),
+                    Some(bytes) => drop(all.push(&bytes)),
                     None => is_whole = false,
                 }
             }
@@ -291,8 +290,7 @@ impl Driver {
             }
             let answered = |request, result| Event::PackAnswered { request, result };
             if is_whole {
-                let payload = Payload::Buffer(transport::pack_buffer(&all));
-                driver.call(request, route::PACKS, &payload, answered, true);
+                driver.call(request, route::PACKS, Payload::Parts(all), answered, true);
             } else {
                 driver.feed(answered(request, Err(Failure::NoAnswer)));
             }

@@ -4,6 +4,7 @@
 use js_sys::Array;
 use wasm_bindgen::prelude::wasm_bindgen;
 
+use super::headers;
 use crate::options::UploaderOptions;
 
 #[wasm_bindgen(module = "/js/deletes.js")]
@@ -12,15 +13,10 @@ extern "C" {
     pub(crate) fn keep(url: &str, before: &str, now: &str);
     /// What is kept, as one text.
     pub(crate) fn kept(url: &str) -> String;
-    fn tell(url: &str, names: Array, values: Array, credentials: bool);
+    fn tell(url: &str, headers: Array, credentials: bool);
 }
 
 /// Tells the server what is kept until it has confirmed all of it, also when the page has gone.
 pub(crate) fn tell_again(options: &UploaderOptions, url: &str) {
-    let (names, values) = (Array::new(), Array::new());
-    for (name, value) in &options.headers {
-        names.push(&name.into());
-        values.push(&value.into());
-    }
-    tell(url, names, values, options.with_credentials);
+    tell(url, headers(options), options.with_credentials);
 }

@@ -5,11 +5,18 @@ mod xhr;
 
 use hoist_engine::Failure;
 use hoist_protocol::ErrorBody;
+use js_sys::Array;
 use serde::de::DeserializeOwned;
 
-use crate::json;
+use crate::{json, options::UploaderOptions};
 
-pub(crate) use xhr::{Call, Payload, pack_blob, pack_buffer, pack_form};
+pub(crate) use xhr::{Call, Payload, pack_blob, pack_form};
+
+/// The host page's headers, as pairs of name and value.
+fn headers(options: &UploaderOptions) -> Array {
+    let pair = |(name, value): &(String, String)| Array::of2(&name.into(), &value.into());
+    options.headers.iter().map(pair).collect()
+}
 
 /// What came back.
 #[derive(Clone, Debug, Default)]

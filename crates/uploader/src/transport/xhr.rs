@@ -1,11 +1,13 @@
-//! `XMLHttpRequest`: the only way to see bytes go.
+//! One request; `js/calls.js` sends it.
 
-use js_sys::{Array, Uint8Array};
-use wasm_bindgen::{JsCast, closure::Closure, prelude::wasm_bindgen};
-use web_sys::{Blob, FormData, ProgressEvent, XmlHttpRequest};
+use js_sys::{Array, Function};
+use wasm_bindgen::{JsCast, JsValue, closure::Closure, prelude::wasm_bindgen};
+use web_sys::{Blob, FormData};
 
-use super::Answer;
+use super::{Answer, headers};
 use crate::options::UploaderOptions;
+
+const BYTES: &str = "application/octet-stream";
 
 /// What is sent.
 pub(crate) enum Payload {
@@ -15,8 +17,8 @@ pub(crate) enum Payload {
     Json(String),
     /// A pack made of references to files and of buffers.
     Blob(Blob),
-    /// A pack in one buffer.
-    Buffer(Uint8Array),
+    /// A pack in memory, as a list of [`js_sys::Uint8Array`], the manifest first. Their memory is taken.
+    Parts(Array),
     /// A pack of whole files.
     Form(FormData),
 }
@@ -24,9 +26,9 @@ pub(crate) enum Payload {
 /// One request that is under way. It owns its handlers; dropping it aborts the request, and no
 /// handler is called any more.
 pub(crate) struct Call {
-    xhr: XmlHttpRequest,
-    _ended: Closure<dyn FnMut(ProgressEvent)>,
-    _progress: Option<Closure<dyn FnMut(ProgressEvent)>>,
+    abort: Function,
+    _ended: Closure<dyn FnMut(u16, Option<String>, String)>,
+    _progress: Option<Closure<dyn FnMut(f64)>>,
 }
 
 impl Call {
@@ -35,77 +37,48 @@ impl Call {
     pub(crate) fn send(
         options: &UploaderOptions,
         url: &str,
-        payload: &Payload,
+        payload: Payload,
         ended: Box<dyn FnOnce(Answer)>,
-        progress: Option<Box<dyn FnMut(u64)>>,
+        progress: Option<Box<dyn Fn(u64)>>,
     ) -> Option<Self> {
-        let xhr = XmlHttpRequest::new().ok()?;
-        let is_get = matches!(payload, Payload::None);
-        xhr.open_with_async(if is_get { "GET" } else { "POST" }, url, true)
-            .ok()?;
-        xhr.set_with_credentials(options.with_credentials);
-        for (name, value) in &options.headers {
-            xhr.set_request_header(name, value).ok()?;
-        }
-        xhr.set_request_header("accept", "application/json").ok()?;
-
         let mut ended = Some(ended);
-        let asked = xhr.clone();
-        // `loadend` comes after load, error and timeout alike, and once.
-        let on_end = Closure::<dyn FnMut(ProgressEvent)>::new(move |_| {
-            let status = asked.status().unwrap_or(0);
-            let answer = Answer {
-                status,
-                // Only after a real answer: a missing header would be said on the console.
-                retry_after: matches!(status, 429 | 503)
-                    .then(|| asked.get_response_header("retry-after").ok().flatten())
-                    .flatten(),
-                text: asked.response_text().ok().flatten().unwrap_or_default(),
-            };
+        let on_end = Closure::<dyn FnMut(_, _, _)>::new(move |status, retry_after, text| {
             if let Some(ended) = ended.take() {
-                ended(answer);
+                ended(Answer {
+                    status,
+                    retry_after,
+                    text,
+                });
             }
         });
-        xhr.set_onloadend(Some(on_end.as_ref().unchecked_ref()));
-
-        // A listener on the upload costs a preflight elsewhere, so only packs have one.
-        let on_progress = progress.and_then(|mut progress| {
-            let closure = Closure::<dyn FnMut(ProgressEvent)>::new(move |event: ProgressEvent| {
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "a count of bytes, whole and not negative"
-                )]
-                progress(event.loaded() as u64);
-            });
-            let upload = xhr.upload().ok()?;
-            upload.set_onprogress(Some(closure.as_ref().unchecked_ref()));
-            Some(closure)
+        let on_progress = progress.map(|progress| {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a count of bytes, whole and not negative"
+            )]
+            Closure::<dyn FnMut(f64)>::new(move |sent| progress(sent as u64))
         });
-
-        match payload {
-            Payload::None => xhr.send(),
-            Payload::Json(text) => {
-                xhr.set_request_header("content-type", "application/json")
-                    .ok()?;
-                xhr.send_with_opt_str(Some(text))
-            }
-            Payload::Blob(blob) => {
-                xhr.set_request_header("content-type", "application/octet-stream")
-                    .ok()?;
-                xhr.send_with_opt_blob(Some(blob))
-            }
-            Payload::Buffer(buffer) => {
-                xhr.set_request_header("content-type", "application/octet-stream")
-                    .ok()?;
-                xhr.send_with_opt_js_u8_array(Some(buffer))
-            }
-            // The browser names the type, because it chooses what stands between the parts.
-            Payload::Form(form) => xhr.send_with_opt_form_data(Some(form)),
-        }
-        .ok()?;
+        let (body, media_type) = match payload {
+            Payload::None => (JsValue::UNDEFINED, None),
+            Payload::Json(text) => (text.into(), Some("application/json")),
+            Payload::Blob(blob) => (blob.into(), Some(BYTES)),
+            Payload::Parts(parts) => (parts.into(), Some(BYTES)),
+            Payload::Form(form) => (form.into(), None),
+        };
+        let abort = send(
+            url,
+            headers(options),
+            options.with_credentials,
+            body,
+            media_type,
+            on_end.as_ref().unchecked_ref(),
+            on_progress
+                .as_ref()
+                .map(|closure| closure.as_ref().unchecked_ref()),
+        )?;
         Some(Self {
-            xhr,
+            abort,
             _ended: on_end,
             _progress: on_progress,
         })
@@ -114,13 +87,22 @@ impl Call {
 
 impl Drop for Call {
     fn drop(&mut self) {
-        // First the handlers: an abort calls them.
-        self.xhr.set_onloadend(None);
-        if let Ok(upload) = self.xhr.upload() {
-            upload.set_onprogress(None);
-        }
-        let _ = self.xhr.abort();
+        let _ = self.abort.call0(&JsValue::UNDEFINED);
     }
+}
+
+#[wasm_bindgen(module = "/js/calls.js")]
+extern "C" {
+    /// Sends a request; the answer aborts it.
+    fn send(
+        url: &str,
+        headers: Array,
+        credentials: bool,
+        body: JsValue,
+        media_type: Option<&str>,
+        ended: &Function,
+        progress: Option<&Function>,
+    ) -> Option<Function>;
 }
 
 #[wasm_bindgen(module = "/js/bytes.js")]
@@ -133,19 +115,4 @@ extern "C" {
 /// A pack as a list of references: what lies on the disk is read by the browser when it is sent.
 pub(crate) fn pack_blob(parts: &Array) -> Option<Blob> {
     Blob::new_with_blob_sequence(parts).ok()
-}
-
-/// A pack in one buffer.
-pub(crate) fn pack_buffer(parts: &[Uint8Array]) -> Uint8Array {
-    let length = parts
-        .iter()
-        .map(Uint8Array::length)
-        .fold(0, u32::saturating_add);
-    let whole = Uint8Array::new_with_length(length);
-    let mut at = 0;
-    for part in parts {
-        whole.set(part, at);
-        at += part.length();
-    }
-    whole
 }
