@@ -52,14 +52,19 @@ pub enum ConfigError {
     FileSize,
     /// A webhook has no address that may be told.
     #[error(
-        "--webhook must be like https://app.example/hook, without a name and password; an address          that is not on the public internet needs --webhook-private"
+        "--webhook must be like https://app.example/hook, without a name and password; an address \
+         that is not on the public internet needs --webhook-private"
     )]
     Webhook,
     /// Webhooks cannot be signed.
     #[error(
-        "--webhook needs --webhook-secret (or HOIST_WEBHOOK_SECRET): whsec_ and 24 to 64 random          bytes in base64, as from: echo whsec_$(head -c 32 /dev/urandom | base64)"
+        "--webhook needs --webhook-secret (or HOIST_WEBHOOK_SECRET): whsec_ and 24 to 64 random \
+         bytes in base64, as from: echo whsec_$(head -c 32 /dev/urandom | base64)"
     )]
     WebhookSecret,
+    /// What is taken is no type.
+    #[error("--type {0:?} must be like image/*, application/pdf or .txt")]
+    Type(String),
     /// An origin is no origin.
     #[error("--allow-origin {0:?} must be like https://app.example, without a path")]
     Origin(String),
@@ -230,6 +235,16 @@ impl Config {
         if self.max_file_size > MAX_FILE_SIZE || self.max_file_size < self.min_file_size {
             return Err(ConfigError::FileSize);
         }
+        // An empty variable is none.
+        let types: Vec<String> = self
+            .types
+            .iter()
+            .filter(|rule| !rule.is_empty())
+            .cloned()
+            .collect();
+        if let Some(wrong) = types.iter().find(|rule| !is_type(rule)) {
+            return Err(ConfigError::Type(wrong.clone()));
+        }
         Ok(Limits {
             max_chunk_size,
             chunk_size,
@@ -237,9 +252,22 @@ impl Config {
             file_size: self.max_file_size,
             min_file_size: self.min_file_size,
             unfinished: self.max_unfinished,
-            types: self.types.clone(),
+            types,
             ..defaults
         })
+    }
+}
+
+/// Whether it is a rule as in an `accept` attribute: any other would take nothing.
+fn is_type(rule: &str) -> bool {
+    if rule.contains(char::is_whitespace) {
+        return false;
+    }
+    match rule.strip_prefix('.') {
+        Some(extension) => !extension.is_empty() && !extension.contains('/'),
+        None => rule
+            .split_once('/')
+            .is_some_and(|(main, sub)| !main.is_empty() && !sub.is_empty() && !sub.contains('/')),
     }
 }
 
@@ -423,6 +451,10 @@ mod tests {
             &["--chunk-size", "100000"],
             &["--chunk-size", "32MiB"],
             &["--max-file-size", "17TiB"],
+            &["--type", "foo"],
+            &["--type", "image/*, .pdf"],
+            &["--type", "."],
+            &["--type", "image/"],
             &["--max-file-size", "1K", "--min-file-size", "2K"],
             &["--prefix", "hoist"],
             &["--prefix", "/"],
@@ -440,6 +472,18 @@ mod tests {
             &["--allow-origin", "https://app.example/"],
         ] {
             assert!(plan(flags).is_err(), "{flags:?}");
+        }
+    }
+
+    #[test]
+    fn an_error_is_one_line_of_words() {
+        for flags in [
+            &["--webhook", "x"][..],
+            &["--webhook", "https://app.example/hook"],
+            &["--type", "foo"],
+        ] {
+            let words = plan(flags).unwrap_err().to_string();
+            assert!(!words.contains("  ") && !words.contains('\n'), "{words}");
         }
     }
 
