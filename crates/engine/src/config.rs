@@ -68,6 +68,9 @@ pub struct EngineConfig {
     /// Whether a pack of whole files costs the driver much less than one of their pieces: then files that a
     /// pack can carry whole wait until all of their chunks are hashed. Default `false`.
     pub whole_files: bool,
+    /// Most bytes that a pack is wanted to have, whatever the line could take: less where sending a large one
+    /// holds the driver up. Default 1 GiB; the server's limit holds anyway.
+    pub largest_pack: u64,
     /// What to do if another file has the path of one that is added. Default: both stay.
     pub on_conflict: OnConflict,
     /// What is taken at all.
@@ -94,6 +97,7 @@ impl EngineConfig {
             chunk_size: None,
             read_ahead: 64 << 20,
             whole_files: false,
+            largest_pack: 1 << 30,
             on_conflict: OnConflict::KeepBoth,
             restrictions: Restrictions::default(),
             retry: RetryPolicy::default(),

@@ -6,8 +6,6 @@ use crate::EngineConfig;
 
 /// Size of the first packs.
 const FIRST_PACK: u64 = 4 << 20;
-/// No pack is wanted larger: enough for any line, and a browser that copies it does not hang.
-const LARGEST_PACK: u64 = 16 << 20;
 /// A request should take about this long: long enough that its own cost does not matter, short
 /// enough that a broken one costs little. Between two and eight seconds is as good.
 const AIM_MS: u64 = 4_000;
@@ -55,6 +53,7 @@ impl Line {
         self.target
             .min(self.ceiling)
             .min(limits.pack_size)
+            .min(config.largest_pack)
             .min(share)
             .max(1)
     }
@@ -94,7 +93,7 @@ impl Line {
             let wish = rate.saturating_mul(AIM_MS) / 1000;
             self.target = wish
                 .clamp(self.target / 2, self.target.saturating_mul(2))
-                .clamp(64 << 10, LARGEST_PACK);
+                .clamp(64 << 10, 1 << 30);
         }
         let Some((from, sum, packs)) = self.window else {
             return;
@@ -177,14 +176,14 @@ mod tests {
             let size = line.pack_size(&config, &limits);
             let seconds_10 = size * 10 * u64::from(line.parallel(&config)) / rate;
             assert!(
-                (20..=80).contains(&seconds_10) || size == LARGEST_PACK,
+                (20..=80).contains(&seconds_10) || size == limits.pack_size,
                 "{rate} B/s: {size} bytes take {seconds_10}/10 s"
             );
         }
     }
 
     #[test]
-    fn a_fast_line_fills_the_largest_pack_and_all_requests() {
+    fn a_fast_line_fills_the_servers_largest_pack_and_all_requests() {
         let mut line = Line::default();
         let (config, limits) = (config(), Limits::default());
         let mut now = Millis(0);
@@ -196,7 +195,7 @@ mod tests {
             now = now.plus(took / u64::from(line.parallel(&config)));
             line.succeed(now, size, took, &config);
         }
-        assert_eq!(line.pack_size(&config, &limits), LARGEST_PACK);
+        assert_eq!(line.pack_size(&config, &limits), limits.pack_size);
         assert_eq!(line.parallel(&config), 4);
     }
 
@@ -220,6 +219,17 @@ mod tests {
         line.refuse(1 << 20);
         run(&mut line, 100_000_000, 50);
         assert_eq!(line.pack_size(&config, &limits), 1 << 19);
+    }
+
+    #[test]
+    fn no_pack_is_larger_than_the_driver_likes() {
+        let config = EngineConfig {
+            largest_pack: 3 << 20,
+            ..config()
+        };
+        let mut line = Line::default();
+        run(&mut line, 100_000_000, 50);
+        assert_eq!(line.pack_size(&config, &Limits::default()), 3 << 20);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 // Reading files for their checksums, and sending whole files as they lie on the disk.
 
-import { own, take } from './memory.js';
+import { isRoomy, own, take } from './memory.js';
 
 /** Most bytes and files of one reading of small files: asking the browser costs more than their bytes. */
 const GROUP_SIZE = 1 << 20;
@@ -30,7 +30,7 @@ export const read = (file, start, end, how) => [readNext, seesChanges ? readSmal
 function readNext(file, start, end) {
   if (!fillsBuffers) return readOnce(file, start, end);
   let stream = streams.get(file);
-  if (!stream) streams.set(file, (stream = { at: -1, last: undefined, reader: undefined }));
+  if (!stream) streams.set(file, (stream = { at: -1, last: undefined, reader: undefined, hasEnded: false }));
   const mine = (async () => {
     await stream.last;
     try {
@@ -68,7 +68,7 @@ async function readSmall(file) {
  * Whether pieces of a large file are sent from the memory that they were read into: there is enough of it, and a browser
  * that reads pieces of a file again while it sends them needs twice the time that it needs for memory or for a whole file.
  */
-export const keepsPieces = () => fillsBuffers && seesChanges && !/Android|Mobile/.test(navigator.userAgent);
+export const keepsPieces = () => fillsBuffers && isRoomy;
 
 /** Nothing more of a file is read soon. */
 export function release(file) {
@@ -106,10 +106,12 @@ async function fill(stream, file, start, end) {
   }
   own(buffer);
   stream.at = end;
-  if (end >= file.size) {
-    close(stream);
-    // The file was looked at when the stream was opened, perhaps long ago, and must still be the same.
-    if (!(await readOnce(file, 0, 1))) return undefined;
+  if (end >= file.size) close(stream);
+  // The file was looked at when the stream was opened, perhaps long ago, and must still be the same: at its end, and with
+  // each piece that is read after it.
+  if (end >= file.size || stream.hasEnded) {
+    if (!(await readOnce(file, 0, 1))) return close(stream);
+    stream.hasEnded = true;
   }
   return new Uint8Array(buffer, 0, length);
 }

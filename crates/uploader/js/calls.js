@@ -38,7 +38,8 @@ export function send(url, headers, credentials, body, type, ended, progress) {
       if (progress) xhr.upload.onprogress = null;
       xhr.abort();
     };
-  } catch {
+  } catch (error) {
+    console.error(error); // the page takes it for a broken line
     return undefined;
   }
 }

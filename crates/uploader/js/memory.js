@@ -1,8 +1,13 @@
 // Memory that is filled again: new memory costs a browser more than reading into it does.
 
+const { userAgent = '', deviceMemory = 8 } = globalThis.navigator ?? {};
+/** Whether this is Chromium with memory to spare: for others it is not known that this pays. */
+export const isRoomy = /Chrom(e|ium)\//.test(userAgent) && !/Android|Mobile/.test(userAgent) && deviceMemory >= 4;
 /** Bytes that wait to be filled again, and for how long. */
-const MOST_SPARE = 64 << 20;
+const MOST_SPARE = (isRoomy ? 64 : 8) << 20;
 const SPARE_MS = 2000;
+/** Sizes are multiples of this, so that packs with manifests of other lengths fit each other's memory. */
+const STEP = 64 << 10;
 
 const spare = [];
 let spareSize = 0;
@@ -12,10 +17,13 @@ let idle;
 
 /** A buffer of at least so many bytes, with anything in it. */
 export function take(length) {
-  const at = spare.findLastIndex(({ byteLength }) => byteLength >= length && byteLength <= 2 * length);
-  if (at < 0) return new ArrayBuffer(length);
-  spareSize -= spare[at].byteLength;
-  return spare.splice(at, 1)[0];
+  for (let at = spare.length - 1; at >= 0; at -= 1) {
+    const { byteLength } = spare[at];
+    if (byteLength < length || byteLength > 2 * length + STEP) continue;
+    spareSize -= byteLength;
+    return spare.splice(at, 1)[0];
+  }
+  return new ArrayBuffer(Math.ceil(length / STEP) * STEP);
 }
 
 /** Says that this buffer may be filled again once somebody gives it back. */
@@ -23,9 +31,12 @@ export const own = (buffer) => ours.add(buffer);
 
 /** Gives memory of ours back when nobody looks at it any more; other memory is left alone. */
 export function giveBack({ buffer }) {
-  if (!ours.has(buffer) || spareSize + buffer.byteLength > MOST_SPARE) return;
+  const { byteLength } = buffer;
+  if (!ours.has(buffer) || byteLength === 0 || byteLength > MOST_SPARE || spare.includes(buffer)) return;
+  // The oldest go: it is their size that nobody wants.
+  while (spareSize + byteLength > MOST_SPARE) spareSize -= spare.shift().byteLength;
   spare.push(buffer);
-  spareSize += buffer.byteLength;
+  spareSize += byteLength;
   // Nothing is kept for a page that does nothing.
   clearTimeout(idle);
   idle = setTimeout(() => (spare.length = spareSize = 0), SPARE_MS);

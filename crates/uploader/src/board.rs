@@ -221,19 +221,22 @@ impl Publisher {
                 is_started: snapshot.is_started,
             });
         }
+        let start = self.window.start;
         self.window = window(first, self.count());
-        self.look_at_rows(snapshot, &mut news);
+        // What is scrolled to is drawn at once: that is what the person looks at.
+        let most_new = self.most_new.filter(|_| start == self.window.start);
+        self.look_at_rows(snapshot, most_new, &mut news);
         news
     }
 
-    fn look_at_rows(&mut self, snapshot: &Snapshot, news: &mut News) {
+    fn look_at_rows(&mut self, snapshot: &Snapshot, most_new: Option<usize>, news: &mut News) {
         let mut seen = Few::new();
         let mut list = Vec::new();
         let place = |row: u32| usize::try_from(row).unwrap_or(usize::MAX);
         let window = place(self.window.start)..place(self.window.end);
         let keys = self.order.get(window).unwrap_or_default();
         let mut is_same = keys.len() == self.shown.len();
-        let mut left = self.most_new.unwrap_or(usize::MAX);
+        let mut left = most_new.unwrap_or(usize::MAX);
         self.is_short = false;
         for (position, &key) in (self.window.start..).zip(keys) {
             let Some(revision) = snapshot.row_revision(key) else {
@@ -251,16 +254,16 @@ impl Publisher {
                     }
                     row
                 }
-                // Never in place of rows that are drawn: they would vanish for a frame.
-                None if left == 0 && self.shown.len() == 0 => {
+                // Those behind it that are drawn stay.
+                None if left == 0 => {
                     self.is_short = true;
-                    break;
+                    continue;
                 }
                 None => {
                     let Some(new) = snapshot.row(key) else {
                         continue;
                     };
-                    left = left.saturating_sub(1);
+                    left -= 1;
                     is_same = false;
                     self.serial += 1;
                     VisibleRow {

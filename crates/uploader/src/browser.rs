@@ -116,11 +116,17 @@ impl Wake {
             .ok()
     }
 
-    /// Calls before the next frame is drawn.
+    /// Calls before the next frame is drawn; the id is for [`cancel_frame`].
     pub(crate) fn at_frame(&self) -> Option<i32> {
         window()?
             .request_animation_frame(self.closure.as_ref().unchecked_ref())
             .ok()
+    }
+}
+
+pub(crate) fn cancel_frame(id: i32) {
+    if let Some(window) = window() {
+        let _ = window.cancel_animation_frame(id);
     }
 }
 

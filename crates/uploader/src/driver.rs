@@ -32,6 +32,13 @@ use crate::{
 /// Events handled without giving the page its turn. Only a callback that answers each event with
 /// another one ever gets there.
 const MOST_AT_ONCE: u32 = 20_000;
+/// While files are sent, what is new is shown this often. Nobody reads faster, and each time costs a layout and a
+/// drawing, in a long upload a tenth of all its work.
+const SHOW_MS: f64 = 100.0;
+
+/// Largest pack that is sent from memory: a browser copies it while the page stands still, about two milliseconds
+/// for each mebibyte.
+const LARGEST_COPY: u64 = 16 << 20;
 
 thread_local! {
     /// The drivers of this page. They are reached by number, since what JavaScript holds cannot be
@@ -79,7 +86,12 @@ pub(crate) struct Driver {
     tick: Wake,
     timer: Cell<Option<(i32, Millis)>>,
     frame: Wake,
-    is_frame_asked: Cell<bool>,
+    asked_frame: Cell<Option<i32>>,
+    /// Asks for a frame when it is time for one.
+    later: Wake,
+    asked_later: Cell<Option<i32>>,
+    /// When news were shown last.
+    shown_at: Cell<f64>,
     listeners: RefCell<Vec<Listener>>,
     leave_guard: RefCell<Option<Listener>>,
     is_safari: bool,
@@ -111,8 +123,13 @@ impl Driver {
             driver.leave_guard.borrow_mut().take();
             driver.tell_deletes_again();
             driver.calls.borrow_mut().clear();
-            if let Some((id, _)) = driver.timer.take() {
+            // What is called back later must not be called when it is gone.
+            let tick = driver.timer.take().map(|(id, _)| id);
+            for id in [tick, driver.asked_later.take()].into_iter().flatten() {
                 browser::clear_timeout(id);
+            }
+            if let Some(id) = driver.asked_frame.take() {
+                browser::cancel_frame(id);
             }
         }
     }
@@ -126,6 +143,11 @@ impl Driver {
             // Of small files, and where it pays of pieces of large ones, all is kept in memory while it waits.
             read_ahead: defaults.read_ahead << u32::from(!is_buffer),
             whole_files: !is_buffer,
+            largest_pack: if keeps_pieces || is_buffer {
+                LARGEST_COPY
+            } else {
+                defaults.largest_pack
+            },
             auto_start: options.auto_start,
             chunk_size: options.chunk_size,
             max_concurrent: options.max_concurrent,
@@ -138,7 +160,8 @@ impl Driver {
         let mut publisher = Publisher::by_frames();
         publisher.adopt(&board);
         Some(Rc::new_cyclic(|me: &Weak<Self>| {
-            let (for_tick, for_frame) = (Weak::clone(me), Weak::clone(me));
+            let (for_tick, for_frame, for_later) =
+                (Weak::clone(me), Weak::clone(me), Weak::clone(me));
             Self {
                 me: Weak::clone(me),
                 options,
@@ -163,11 +186,19 @@ impl Driver {
                 timer: Cell::new(None),
                 frame: Wake::new(move || {
                     if let Some(driver) = for_frame.upgrade() {
-                        driver.is_frame_asked.set(false);
+                        driver.asked_frame.set(None);
                         driver.publish();
                     }
                 }),
-                is_frame_asked: Cell::new(false),
+                asked_frame: Cell::new(None),
+                later: Wake::new(move || {
+                    if let Some(driver) = for_later.upgrade() {
+                        driver.asked_later.set(None);
+                        driver.ask_frame();
+                    }
+                }),
+                asked_later: Cell::new(None),
+                shown_at: Cell::new(0.0),
                 listeners: RefCell::default(),
                 leave_guard: RefCell::default(),
                 is_safari,
@@ -312,7 +343,7 @@ impl Driver {
             self.reader.pump(&me);
         }
         self.arm();
-        self.ask_frame();
+        self.ask_frame_in_time();
     }
 
     /// Sets the timer to the engine's deadline.
@@ -338,9 +369,20 @@ impl Driver {
         self.timer.set(set);
     }
 
+    /// Asks for a frame, now or, while files are sent, when the last is long enough ago.
+    fn ask_frame_in_time(&self) {
+        let wait = self.shown_at.get() + SHOW_MS - browser::now_ms();
+        if wait <= 0.0 || self.engine.borrow().snapshot().totals.unsettled == 0 {
+            self.ask_frame();
+        } else if self.asked_frame.get().is_none() && self.asked_later.get().is_none() {
+            #[expect(clippy::cast_possible_truncation, reason = "between 0 and `SHOW_MS`")]
+            self.asked_later.set(self.later.after(wait as i32));
+        }
+    }
+
     fn ask_frame(&self) {
-        if !self.is_frame_asked.get() && self.frame.at_frame().is_some() {
-            self.is_frame_asked.set(true);
+        if self.asked_frame.get().is_none() {
+            self.asked_frame.set(self.frame.at_frame());
         }
     }
 
@@ -365,6 +407,7 @@ impl Driver {
                 .look(engine.snapshot(), self.first.get())
         };
         news.publish(&self.board);
+        self.shown_at.set(browser::now_ms());
         self.is_busy.set(false);
         if self.publisher.borrow().is_short() {
             self.ask_frame();

@@ -45,8 +45,9 @@ const TURN_MS: f64 = 12.0;
 /// of small files is then read once and not twice.
 const SMALL: u64 = 256 << 10;
 
-/// Files larger than this are never sent whole (`EngineConfig::whole_files`): no pack is as large.
-const LARGE: u64 = 64 << 20;
+/// Files larger than this are never sent whole (`EngineConfig::whole_files`): a server's packs are no larger
+/// unless it was told, and then they are sent from memory, too.
+const LARGE: u64 = 32 << 20;
 
 /// All of a small file, with others.
 const ALL: u8 = 1;

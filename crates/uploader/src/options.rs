@@ -12,7 +12,8 @@ use leptos::prelude::Callback;
 pub enum Body {
     /// [`Body::Buffer`] in Safari, which hangs on requests made of slices of files (See
     /// pqina/filepond#1059). In Chromium on a desk files are sent whole where a pack holds them, and
-    /// pieces of larger ones from at most 128 MiB of memory, because slices cost it twice as much.
+    /// pieces of larger ones from memory, because slices cost it twice as much: at most 192 MiB, and
+    /// what the browser copies of it.
     /// [`Body::Slices`] elsewhere.
     #[default]
     Auto,

@@ -172,19 +172,29 @@ fn many_new_rows_are_made_in_several_frames_and_none_that_is_drawn_vanishes() {
     assert_eq!(made, [(16, true), (32, true), (40, false), (40, false)]);
     assert_eq!(desk.names()[39], "39.txt");
     assert_eq!(desk.board.count.get_untracked(), 40);
-    // What is added in front of rows takes no frame of theirs.
+    // A list that is scrolled far is drawn at once.
+    desk.add(3000);
+    desk.publish(1000);
+    assert_eq!((desk.names().len(), desk.publisher.is_short()), (50, false));
+}
+
+#[test]
+fn rows_that_are_drawn_stay_while_many_are_made_before_them() {
+    let mut desk = Desk::new();
+    desk.publisher = Publisher::by_frames();
     desk.list(&["old a", "old b"]);
     desk.publish(0);
     let before = desk.serials();
-    desk.add(3000);
-    for _ in 0..2 {
+    desk.add(40);
+    for (count, is_short) in [(18, true), (34, true), (42, false)] {
         desk.publish(0);
-        assert_eq!(desk.serials()[..40], before[..40]);
-        assert_eq!((desk.names().len(), desk.publisher.is_short()), (50, false));
+        let names = desk.names();
+        assert_eq!((names.len(), desk.publisher.is_short()), (count, is_short));
+        assert_eq!(names[count - 2..], ["old a", "old b"]);
+        assert_eq!(desk.serials()[count - 2..], before);
     }
-    // A list that is scrolled far is drawn at once.
-    desk.publish(1000);
-    assert_eq!((desk.names().len(), desk.publisher.is_short()), (50, false));
+    assert_eq!(desk.names()[0], "2.txt");
+    assert_eq!(desk.names()[39], "41.txt");
 }
 
 #[test]
