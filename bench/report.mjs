@@ -53,7 +53,9 @@ function goals({ job, value, ratio, list }) {
   return all.map((goal) => ({ ...goal, isReached: isReached(goal) }));
 }
 
-const goalLine = ({ goal, is, isAim, isReached: reached }) => `- ${reached ? '**reached**' : '**not reached**'}: ${goal}${isAim ? ' (aim)' : ''}: ${digits(is)}`;
+/** `why`: what stands in the way and what was tried, told of a goal that is not reached. */
+const goalLine = ({ goal, is, isAim, why, isReached: reached }) =>
+  `- ${reached ? '**reached**' : '**not reached**'}: ${goal}${isAim ? ' (aim)' : ''}: ${digits(is)}${why && !reached ? `. ${why}` : ''}`;
 
 function section(read) {
   const { told, job } = read;
