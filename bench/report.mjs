@@ -1,4 +1,4 @@
-// RESULTS.md and chart.svg from results/*.json.
+// RESULTS.md, chart.svg and a table of the README from results/*.json.
 
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -71,6 +71,34 @@ ${tables.join('\n\n')}
 ${lines ? `\n${lines}\n` : ''}${notes ? `\n${notes.trim()}\n` : ''}`;
 }
 
+/** Who stands in a job for comparison only: no server and no uploader that anybody would use. */
+const NO_PEERS = ['sink', 'slices', 'packs', 'empty'];
+
+/** What the README tells of a job: ours, what it is held against, and the best of the others. */
+function headline({ job, told, value, first }) {
+  const place = Object.keys(told.results)[0];
+  const cell = (key) => `${job.contestants[key].title}: ${digits(value(place, key, first))}`;
+  const isOther = (key) => key !== job.measure && !key.startsWith('hoist') && !NO_PEERS.includes(key) && !job.contestants[key].isHidden;
+  const others = Object.keys(job.contestants).filter((key) => isOther(key) && value(place, key, first) !== undefined);
+  const sign = job.columns[first].isSpeed ? -1 : 1;
+  const [best] = others.sort((one, other) => sign * (value(place, one, first) - value(place, other, first)));
+  return `| ${job.title}, ${first} | ${digits(value(place, 'hoist', first))} | ${cell(job.measure)} | ${best ? cell(best) : '–'} |`;
+}
+
+/** Puts the lines of the jobs that are told between the marks of the README. */
+function intoReadme(jobs) {
+  const file = join(here, '../README.md');
+  const text = readFileSync(file, 'utf8');
+  const [open, close] = ['<!-- by make bench -->\n', '<!-- end -->'];
+  const [from, to] = [text.indexOf(open) + open.length, text.indexOf(close)];
+  const shown = jobs.filter(({ job }) => job.isTold);
+  const { cpu, memory, date } = shown.at(-1).told.machine;
+  const runs = Math.min(...shown.map(({ told }) => told.runs));
+  const lines = ['| | Hoist, each byte verified | what it is held against | the best of its peers |', '| --- | ---: | ---: | ---: |', ...shown.map(headline)];
+  const said = `${cpu}, ${memory}, ${date}, in memory and over loopback, medians of ${runs} and more:\n\n${lines.join('\n')}\n`;
+  writeFileSync(file, text.slice(0, from) + said + text.slice(to));
+}
+
 export async function report() {
   const there = readdirSync(join(here, 'results')).map((file) => file.replace(/\.json$/, ''));
   const jobs = await Promise.all(ORDER.filter((name) => there.includes(name)).map(read));
@@ -89,6 +117,7 @@ Goals reached: ${count(all.filter((goal) => !goal.isAim))}; aims: ${count(all.fi
 ${jobs.map(section).join('\n')}`;
   writeFileSync(join(here, 'RESULTS.md'), text);
   writeFileSync(join(here, 'chart.svg'), chart(jobs));
+  if (jobs.some(({ job }) => job.isTold)) intoReadme(jobs);
 }
 
 if (process.argv[1] === import.meta.filename) await report();

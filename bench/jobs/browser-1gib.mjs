@@ -9,6 +9,7 @@ const why = `The plain PUT needs 4.6 CPU s of all processes together, nginx incl
 
 export default upload({
   isCharted: true,
+  isTold: true,
   title: 'Chromium: one file of 1 GiB',
   files: 1,
   size: 2 ** 30,

@@ -8,6 +8,7 @@ const why = `Both keep two cores busy. The plain PUTs need 1.7 CPU s of all proc
   by \`fetch\`, by FileReaderSync and larger pieces, checksums in workers: all as dear or dearer`;
 
 export default upload({
+  isTold: true,
   title: 'Chromium: 20 files of 20 MiB',
   files: 20,
   size: 20 << 20,

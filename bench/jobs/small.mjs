@@ -2,6 +2,7 @@ import { transfer } from '../lib/transfer.mjs';
 
 export default transfer({
   isCharted: true,
+  isTold: true,
   title: 'Server: 10 000 files of 10 KiB over 6 connections',
   files: 10_000,
   size: 10 << 10,

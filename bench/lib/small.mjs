@@ -8,6 +8,7 @@ const why = `For each file the page waits 0.25 ms until the browser has told its
 
 export const smallFiles = ({ files, others, ...more }) =>
   upload({
+    isTold: true,
     title: `Chromium: ${files.toLocaleString('en').replace(',', ' ')} files of 10 KiB`,
     files,
     size: 10 << 10,
