@@ -1,6 +1,6 @@
 import { transfer } from '../lib/transfer.mjs';
 
-const why = `Three quarters of our CPU are the kernel copying into fresh pages. Beyond 2 GiB in one run this machine gives pages that its host has taken
+const why = `Three quarters of our CPU are the kernel writing files, most of it copying into fresh pages. Beyond 2 GiB in one run this machine gives pages that its host has taken
   back: 64 files of 32 MiB come in at 1 451 MB/s and 1.3 CPU s/GiB, and with that taking back turned off these at 914. A faster server meets less of
   it. Tried: buffers of 64 KiB and pieces of 192 KiB for up to 64 connections, 6 to 12 % faster, not landed: its memory is not measured yet`;
 
