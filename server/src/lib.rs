@@ -54,7 +54,7 @@ pub enum RunError {
         source: StoreError,
     },
     /// So many finished files are missing or have other bytes.
-    #[error("{}", if *.0 == 1 { "1 file is damaged".to_owned() } else { format!("{} files are damaged", .0) })]
+    #[error("{} {} damaged", .0, if *.0 == 1 { "file is" } else { "files are" })]
     Damaged(u64),
     /// The key of the visitors' cookies cannot be read or made.
     #[error("cannot use the key {}", .file.display())]
