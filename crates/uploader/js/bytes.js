@@ -106,13 +106,13 @@ async function fill(stream, file, start, end) {
   }
   own(buffer);
   stream.at = end;
-  if (end >= file.size) close(stream);
-  // The file was looked at when the stream was opened, perhaps long ago, and must still be the same: at its end, and with
-  // each piece that is read after it.
-  if (end >= file.size || stream.hasEnded) {
-    if (!(await readOnce(file, 0, 1))) return close(stream);
+  if (end >= file.size) {
+    close(stream);
     stream.hasEnded = true;
   }
+  // The file was looked at when the stream was opened, perhaps long ago, and must still be the same: at its end, and with
+  // each piece that is read after it.
+  if (stream.hasEnded && !(await readOnce(file, 0, 1))) return close(stream);
   return new Uint8Array(buffer, 0, length);
 }
 
