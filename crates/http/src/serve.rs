@@ -118,7 +118,7 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let (stop, stopping) = watch::channel(false);
-    let (large, small) = (builder(&config, 256 << 10), builder(&config, 16 << 10));
+    let [large, medium, small] = BUFFERS.map(|buffer| builder(&config, buffer));
     let room = std::sync::Arc::new(Semaphore::new(config.connections.max(1)));
     let addresses = Addresses::new(config.per_address);
     let mut connections = JoinSet::new();
@@ -146,10 +146,10 @@ pub async fn serve(
             stream,
             peer,
             router.clone(),
-            if connections.len() < FEW {
-                &large
-            } else {
-                &small
+            match connections.len() {
+                0..FEW => &large,
+                FEW..MANY => &medium,
+                _ => &small,
             }
             .clone(),
             config.clone(),
@@ -187,8 +187,12 @@ async fn accept(listener: &TcpListener, room: &std::sync::Arc<Semaphore>) -> io:
     Ok((stream, peer, permit))
 }
 
-/// Connections from here on get a smaller buffer each.
+/// Most bytes that a connection reads in one go: few trips for a large file, and 64 connections at once still
+/// fit into the cache. It grows to that only while so much comes.
+const BUFFERS: [usize; 3] = [1 << 20, 64 << 10, 16 << 10];
+/// Connections from here on get a smaller buffer each, and from [`MANY`] on one that is smaller still.
 const FEW: usize = 8;
+const MANY: usize = 64;
 
 fn builder(config: &ServeConfig, buffer: usize) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());

@@ -11,6 +11,11 @@ use crate::disk::DiskFile;
 pub(crate) trait Backend: Debug + Send + Sync {
     /// Whether calls may take long; `false` in memory.
     fn blocks(&self) -> bool;
+    /// Whether writing bytes may wait for a device. Where it does not, they are written by whoever receives
+    /// them, while they are in the cache of its processor; all else goes by [`Self::blocks`].
+    fn writes_wait(&self) -> bool {
+        self.blocks()
+    }
     /// Opens the bytes of an unfinished upload, making them if there are none.
     fn begin(&self, id: UploadId) -> io::Result<Arc<dyn Incoming>>;
     /// Opens the bytes of an unfinished upload, which are only read; `None` if none has come yet.

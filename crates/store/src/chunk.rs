@@ -48,6 +48,8 @@ pub struct ChunkWriter {
     written: u64,
     target: Target,
     counted: Option<Counted>,
+    /// Failed syncs before its first byte.
+    failed: u64,
 }
 
 /// One more chunk on its way, as long as it lives. It counts from the bytes of a small piece on: thousands
@@ -150,6 +152,7 @@ impl ChunkWriter {
         };
         Ok(Self {
             counted: None,
+            failed: shared.syncer.failed(),
             shared,
             chunk,
             start,
@@ -177,6 +180,7 @@ impl ChunkWriter {
         };
         Ok(Self {
             counted: None,
+            failed: shared.syncer.failed(),
             shared,
             chunk,
             start,
@@ -202,6 +206,7 @@ impl ChunkWriter {
         };
         Self {
             counted: None,
+            failed: shared.syncer.failed(),
             shared,
             chunk,
             start,
@@ -249,6 +254,9 @@ impl ChunkWriter {
         if self.counted.is_none() && has_come >= SMALL_PIECE as u64 {
             self.counted = Some(Counted::new(&self.shared));
         }
+        if !self.shared.backend.writes_wait() {
+            return self.write_at_once(now, bytes).await;
+        }
         let piece = share(self.shared.writers.load(Ordering::Relaxed), PIECE);
         while !bytes.is_empty() {
             let part = bytes.split_to(bytes.len().min(piece));
@@ -285,6 +293,16 @@ impl ChunkWriter {
         self.flush(now).await
     }
 
+    /// Writes here and now what would leave the cache of this processor if it were collected; only a few
+    /// bytes wait for more.
+    async fn write_at_once(&mut self, now: Millis, bytes: Bytes) -> Result<(), StoreError> {
+        self.buffer.push_now(bytes, SMALL_PIECE);
+        if self.buffer.len() < SMALL_PIECE {
+            return Ok(());
+        }
+        self.flush(now).await
+    }
+
     /// Hands the buffered piece on.
     async fn flush(&mut self, now: Millis) -> Result<(), StoreError> {
         let length = self.buffer.len() as u64;
@@ -310,7 +328,7 @@ impl ChunkWriter {
                 let ahead = room_ahead(active, offset + length);
                 let (incoming, there) = (Arc::clone(incoming), Arc::clone(there));
                 let is_waited_for = self.shared.config.durability == Durability::Power;
-                *work = Work::Running(self.shared.start(move || {
+                let write = move || {
                     // The guard lives in here: the lease passes on when this call has returned,
                     // even if nobody waits for it any more.
                     let _busy = busy;
@@ -322,7 +340,12 @@ impl ChunkWriter {
                         incoming.begin_write_back(offset, length);
                     }
                     Ok(hasher)
-                }));
+                };
+                *work = if self.shared.backend.writes_wait() {
+                    Work::Running(self.shared.start(write))
+                } else {
+                    Work::Idle(written(write())?)
+                };
             }
             Target::Compare { hasher, .. } => {
                 for frame in piece {
@@ -396,7 +419,7 @@ impl ChunkWriter {
                 let (start, target) = (self.start, Arc::clone(&active));
                 let (index, end) = (chunk.index, start + chunk.length);
                 let bytes = Arc::clone(&incoming);
-                let is_recorded = self.shared.run("writing a chunk", move || {
+                let is_recorded = self.shared.write("writing a chunk", move || {
                     record(&target, busy, &*bytes, &chunk, hasher, start, piece, &there)
                 });
                 let busy = is_recorded.await.map_err(conflict)??;
@@ -405,7 +428,7 @@ impl ChunkWriter {
                 #[cfg(not(test))]
                 let is_kept = true;
                 if is_kept {
-                    self.shared.keep(&incoming, index).await?;
+                    self.shared.keep(self.failed, &incoming, index).await?;
                 }
                 active.lock().acknowledge(index, end)?;
                 add(&self.shared.counters.acknowledged, end - start);
@@ -466,8 +489,14 @@ impl ChunkWriter {
 
 impl Shared {
     /// Makes a recorded chunk durable; if that fails it is not there any more.
-    async fn keep(&self, incoming: &Arc<dyn Incoming>, index: u32) -> Result<(), StoreError> {
-        let Err(error) = self.make_durable(incoming.unsynced()).await else {
+    async fn keep(
+        &self,
+        failed: u64,
+        incoming: &Arc<dyn Incoming>,
+        index: u32,
+    ) -> Result<(), StoreError> {
+        let unsynced = incoming.unsynced();
+        let Err(error) = self.make_durable_since(failed, unsynced).await else {
             return Ok(());
         };
         // Its bytes may be lost although they can still be read: they must come again.
@@ -506,10 +535,15 @@ impl Work {
     async fn wait(&mut self) -> Result<Box<ChunkHasher>, StoreError> {
         match std::mem::replace(self, Self::Failed) {
             Self::Idle(hasher) => Ok(hasher),
-            Self::Running(task) => joined(task.await)?
-                .map_err(io_error("writing a chunk"))
-                .map_err(conflict),
+            Self::Running(task) => written(joined(task.await)?),
             Self::Failed => Err(StoreError::Unavailable),
         }
     }
+}
+
+/// What writing a piece said.
+fn written<T>(result: io::Result<T>) -> Result<T, StoreError> {
+    result
+        .map_err(io_error("writing a chunk"))
+        .map_err(conflict)
 }

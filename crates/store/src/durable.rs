@@ -11,7 +11,10 @@
 
 use std::{
     io,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use tokio::sync::oneshot;
@@ -42,9 +45,16 @@ pub(crate) struct Syncer {
     waiting: Mutex<Vec<(Vec<Unsynced>, oneshot::Sender<Told>)>>,
     /// Held by whoever does a round.
     turn: tokio::sync::Mutex<()>,
+    /// Rounds that failed.
+    failed: AtomicU64,
 }
 
 impl Syncer {
+    /// How many rounds have failed; whoever begins to write keeps it for [`Shared::make_durable_since`].
+    pub(crate) fn failed(&self) -> u64 {
+        self.failed.load(Ordering::SeqCst)
+    }
+
     /// How many wait for the next round.
     #[cfg(test)]
     pub(crate) fn waits(&self) -> usize {
@@ -81,6 +91,22 @@ impl Shared {
                 let backend = Arc::clone(&self.backend);
                 self.run(doing, move || work(&*backend)).await
             }
+        }
+    }
+
+    /// As [`Self::make_durable`], of bytes of which the first were written when `since` rounds had failed.
+    /// If one has failed meanwhile it may have dropped these, too, although the next sync says nothing of
+    /// it: they are not durable, and must be written again.
+    pub(crate) async fn make_durable_since(
+        &self,
+        since: u64,
+        what: Vec<Unsynced>,
+    ) -> Result<(), StoreError> {
+        self.make_durable(what).await?;
+        if self.syncer.failed() == since {
+            Ok(())
+        } else {
+            Err(io_error("syncing")(io::ErrorKind::Other.into()))
         }
     }
 
@@ -128,6 +154,10 @@ impl Shared {
                 }
                 Err(_) => Err(io::ErrorKind::Interrupted),
             };
+            if done.is_err() {
+                // Before anybody is told: the next round may not end well for what this one has dropped.
+                self.syncer.failed.fetch_add(1, Ordering::SeqCst);
+            }
             for tell in tells {
                 // Nobody waits any more: as if the answer had been lost.
                 let _ = tell.send(done);

@@ -37,6 +37,16 @@ impl Frames {
         self.small.extend_from_slice(&bytes);
     }
 
+    /// Adds a frame that is either written at once, and keeps nothing, or is as small as `few`.
+    pub(crate) fn push_now(&mut self, bytes: Bytes, few: usize) {
+        if bytes.len() < few {
+            return self.push(bytes, few);
+        }
+        self.length += bytes.len();
+        self.end_small();
+        self.whole.push(bytes);
+    }
+
     /// All of them.
     pub(crate) fn take(&mut self) -> Vec<Bytes> {
         self.end_small();

@@ -43,11 +43,11 @@ pub(crate) fn write_frames(
     mut hasher: Option<&mut ChunkHasher>,
 ) -> io::Result<()> {
     for frame in frames {
-        write_new(incoming, offset, &frame, there)?;
         if let Some(hasher) = &mut hasher {
             // Cannot fail: the writer counts every byte.
             hasher.update(&frame).map_err(io::Error::other)?;
         }
+        write_new(incoming, offset, &frame, there)?;
         offset += frame.len() as u64;
     }
     Ok(())

@@ -36,6 +36,8 @@ pub struct RangeWriter {
     /// Up to where room is made, if the size is not known: nothing was reserved for it.
     reserved: Option<u64>,
     buffer: BytesMut,
+    /// Failed syncs before its first byte.
+    failed: u64,
 }
 
 impl Store {
@@ -115,7 +117,7 @@ impl Store {
             (max, before, inner.size.is_none())
         };
         let incoming = self.shared.bytes(&active, grant.begin(now)?).await?;
-        let shared = Arc::clone(&self.shared);
+        let (shared, failed) = (Arc::clone(&self.shared), self.shared.syncer.failed());
         Ok(RangeWriter {
             shared,
             active,
@@ -128,6 +130,7 @@ impl Store {
             before,
             reserved: is_sizeless.then_some(offset),
             buffer: BytesMut::new(),
+            failed,
         })
     }
 
@@ -226,7 +229,7 @@ impl RangeWriter {
             (self.grant.begin(now)?, Arc::clone(&self.incoming), self.end);
         let length = piece.len() as u64;
         self.shared
-            .run("writing a range", move || {
+            .write("writing a range", move || {
                 // As with chunks: the lease passes on when this has returned.
                 let _busy = busy;
                 incoming.write_at(offset, &piece)
@@ -260,7 +263,9 @@ impl RangeWriter {
         if start < end {
             // A range has no checksum that would tell later whether its bytes are there: it is
             // recorded only when they are.
-            self.shared.make_durable(incoming.unsynced()).await?;
+            self.shared
+                .make_durable_since(self.failed, incoming.unsynced())
+                .await?;
             let bytes = Arc::clone(&incoming);
             let durable = self.shared.config.durability == Durability::Power;
             let busy = self.shared.run("recording a range", move || {
@@ -268,7 +273,9 @@ impl RangeWriter {
                 Ok(busy)
             });
             let busy = busy.await?;
-            self.shared.make_durable(incoming.unsynced()).await?;
+            self.shared
+                .make_durable_since(self.failed, incoming.unsynced())
+                .await?;
             let mut inner = active.lock();
             inner.ranges.push(ByteRange::new(start, end));
             inner.ranges = merge(std::mem::take(&mut inner.ranges));

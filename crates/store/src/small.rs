@@ -298,7 +298,7 @@ impl Shared {
         for one in &small {
             self.count_received(one.chunk.length);
         }
-        let backend = Arc::clone(&self.backend);
+        let (backend, failed) = (Arc::clone(&self.backend), self.syncer.failed());
         let wrote = self.start(move || small.into_iter().map(|one| one.write(&*backend)).collect());
         let wrote: Vec<Wrote> = wrote.await.unwrap_or_default();
         let (mut written, mut unsynced) = (Vec::new(), Vec::new());
@@ -317,7 +317,7 @@ impl Shared {
                 Err((_, None)) => {}
             }
         }
-        match self.make_durable(unsynced).await {
+        match self.make_durable_since(failed, unsynced).await {
             Ok(()) => written,
             Err(error) => refuse_all(answers, &written, &error),
         }

@@ -136,6 +136,19 @@ impl Shared {
         }
     }
 
+    /// Writes bytes: on a thread of its own only if that may wait for a device.
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        work: impl FnOnce() -> io::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        if self.backend.writes_wait() {
+            self.run(doing, work).await
+        } else {
+            work().map_err(io_error(doing))
+        }
+    }
+
     /// One line in the log: what became of an upload or file. Names and contents are its owner's affair.
     pub(crate) fn log(row: &Row, what: &'static str) {
         let bytes = row.size.unwrap_or(row.received);

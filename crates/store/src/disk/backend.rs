@@ -133,6 +133,10 @@ impl Backend for DiskBackend {
         self.disk.blocks()
     }
 
+    fn writes_wait(&self) -> bool {
+        self.disk.writes_wait()
+    }
+
     fn begin(&self, id: UploadId) -> io::Result<Arc<dyn Incoming>> {
         let path = layout::incoming(id);
         let bytes = match self.disk.open(&path, Open::Create) {

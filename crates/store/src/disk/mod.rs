@@ -50,6 +50,10 @@ pub(crate) trait Disk: Debug + Send + Sync {
     fn blocks(&self) -> bool {
         true
     }
+    /// Whether writing bytes may wait for a device.
+    fn writes_wait(&self) -> bool {
+        self.blocks()
+    }
     /// Bytes that are free.
     fn free(&self) -> io::Result<u64>;
 }

@@ -218,6 +218,10 @@ impl Disk for RealDisk {
         is_same(&one_parent, one, &other_parent, other)
     }
 
+    fn writes_wait(&self) -> bool {
+        !self.is_in_memory
+    }
+
     fn free(&self) -> io::Result<u64> {
         let all = fstatvfs(&self.root)?;
         Ok(all.f_bavail.saturating_mul(all.f_frsize))

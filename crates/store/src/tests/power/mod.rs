@@ -5,6 +5,7 @@
 //! left, a look at everything that was acknowledged, and the rest of the work. The catalog keeps each
 //! change that it has said to be done; that SQLite does is what the lab with real files shows.
 
+mod shared;
 mod sim;
 mod work;
 
