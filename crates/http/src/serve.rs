@@ -118,7 +118,8 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let (stop, stopping) = watch::channel(false);
-    let [large, medium, small] = BUFFERS.map(|buffer| builder(&config, buffer));
+    let builders = BUFFERS.map(|(below, buffer)| (below, builder(&config, buffer)));
+    let [.., smallest] = &builders;
     let room = std::sync::Arc::new(Semaphore::new(config.connections.max(1)));
     let addresses = Addresses::new(config.per_address);
     let mut connections = JoinSet::new();
@@ -142,16 +143,14 @@ pub async fn serve(
             tracing::debug!(%peer, "too many connections of one address");
             continue;
         };
+        let is_for_so_many = |(below, _): &&(usize, _)| connections.len() < *below;
+        let fitting = builders.iter().find(is_for_so_many);
+        let (_, builder) = fitting.unwrap_or(smallest);
         let connection = connection(
             stream,
             peer,
             router.clone(),
-            match connections.len() {
-                0..FEW => &large,
-                FEW..MANY => &medium,
-                _ => &small,
-            }
-            .clone(),
+            builder.clone(),
             config.clone(),
             Stopping(stopping.clone()),
         );
@@ -187,12 +186,16 @@ async fn accept(listener: &TcpListener, room: &std::sync::Arc<Semaphore>) -> io:
     Ok((stream, peer, permit))
 }
 
-/// Most bytes that a connection reads in one go: few trips for a large file, and 64 connections at once still
-/// fit into the cache. It grows to that only while so much comes.
-const BUFFERS: [usize; 3] = [1 << 20, 64 << 10, 16 << 10];
-/// Connections from here on get a smaller buffer each, and from [`MANY`] on one that is smaller still.
-const FEW: usize = 8;
-const MANY: usize = 64;
+/// While there are fewer connections than this, a new one reads at most so many bytes in one go: few trips for
+/// a large file, 64 connections at once fit into the cache, and a thousand hold little. It grows to that
+/// only while so much comes.
+const BUFFERS: [(usize, usize); 5] = [
+    (4, 1 << 20),
+    (8, 256 << 10),
+    (64, 64 << 10),
+    (256, 16 << 10),
+    (usize::MAX, 8 << 10),
+];
 
 fn builder(config: &ServeConfig, buffer: usize) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
