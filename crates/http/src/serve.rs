@@ -118,8 +118,6 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let (stop, stopping) = watch::channel(false);
-    let builders = BUFFERS.map(|(below, buffer)| (below, builder(&config, buffer)));
-    let [.., smallest] = &builders;
     let room = std::sync::Arc::new(Semaphore::new(config.connections.max(1)));
     let addresses = Addresses::new(config.per_address);
     let mut connections = JoinSet::new();
@@ -143,14 +141,11 @@ pub async fn serve(
             tracing::debug!(%peer, "too many connections of one address");
             continue;
         };
-        let is_for_so_many = |(below, _): &&(usize, _)| connections.len() < *below;
-        let fitting = builders.iter().find(is_for_so_many);
-        let (_, builder) = fitting.unwrap_or(smallest);
         let connection = connection(
             stream,
             peer,
             router.clone(),
-            builder.clone(),
+            builder(&config, read_buffer(connections.len())),
             config.clone(),
             Stopping(stopping.clone()),
         );
@@ -186,16 +181,17 @@ async fn accept(listener: &TcpListener, room: &std::sync::Arc<Semaphore>) -> io:
     Ok((stream, peer, permit))
 }
 
-/// While there are fewer connections than this, a new one reads at most so many bytes in one go: few trips for
-/// a large file, 64 connections at once fit into the cache, and a thousand hold little. It grows to that
-/// only while so much comes.
-const BUFFERS: [(usize, usize); 5] = [
-    (4, 1 << 20),
-    (8, 256 << 10),
-    (64, 64 << 10),
-    (256, 16 << 10),
-    (usize::MAX, 8 << 10),
-];
+/// Most bytes that a new connection beside so many others reads in one go: few trips for a large file, 64
+/// connections fit into the cache, and a thousand hold little. It grows to that only while so much comes.
+/// No less than 16 KiB: the head of a request of HTTP/1 must fit.
+const fn read_buffer(connections: usize) -> usize {
+    match connections {
+        0..4 => 1 << 20,
+        4..8 => 256 << 10,
+        8..64 => 64 << 10,
+        _ => 16 << 10,
+    }
+}
 
 fn builder(config: &ServeConfig, buffer: usize) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());

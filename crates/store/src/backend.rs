@@ -7,12 +7,12 @@ use hoist_protocol::UploadId;
 use crate::disk::DiskFile;
 
 /// Where bytes lie. All calls are synchronous; the store runs them on threads of their own if
-/// [`Backend::blocks`] says so.
+/// [`Backend::blocks`] says so, and writes of bytes if [`Backend::writes_wait`] does.
 pub(crate) trait Backend: Debug + Send + Sync {
     /// Whether calls may take long; `false` in memory.
     fn blocks(&self) -> bool;
-    /// Whether writing bytes may wait for a device. Where it does not, they are written by whoever receives
-    /// them, while they are in the cache of its processor; all else goes by [`Self::blocks`].
+    /// Whether writing bytes waits for a device (memory may, too, if it is swapped; that is rare). Where it
+    /// does not, they are written by whoever receives them, while they are in the cache of its processor.
     fn writes_wait(&self) -> bool {
         self.blocks()
     }
@@ -48,6 +48,11 @@ pub(crate) trait Backend: Debug + Send + Sync {
     fn names_at(&self, place: &str) -> Vec<Unsynced>;
     /// Makes all of these durable; one failure says nothing of the others.
     fn make_durable(&self, what: &[Unsynced]) -> io::Result<()>;
+    /// How often syncing bytes has failed. Whatever had been written by then and was not synced may be
+    /// dropped, also what others have written, and no later sync tells them.
+    fn failed_syncs(&self) -> u64 {
+        0
+    }
     /// Makes everything durable, at a clean end.
     fn sync(&self) -> io::Result<()>;
     /// Whether two places are one file.

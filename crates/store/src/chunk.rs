@@ -16,18 +16,21 @@ use crate::{
     active::{Active, Grant},
     backend::{Incoming, Stored},
     figures::add,
-    frames::Frames,
+    frames::{Frames, WHOLE},
     piece::{conflict, expect, is_stored, record, room_ahead, write_frames},
     store::{Shared, io_error, joined},
 };
 
-/// So many bytes are written and hashed in one go: each trip to another thread costs two switches. One
-/// connection holds about two of these, however large the chunk.
+/// So many bytes are written and hashed in one go where writing waits: each trip to another thread costs two
+/// switches. One connection holds about two of these, however large the chunk.
 pub(crate) const PIECE: usize = 512 << 10;
 /// The fewest; small writes cost time.
 pub(crate) const SMALL_PIECE: usize = 8 << 10;
 /// All together hold about so much, while they are not so many that each has the fewest.
 const ALL_PIECES: usize = 4 << 20;
+
+/// Most bytes that are written in one go where writing does not wait; an HTTP/1 connection reads no more.
+const AT_ONCE: usize = 1 << 20;
 
 /// How much one of so many writers collects before it writes.
 pub(crate) fn share(writers: usize, most: usize) -> usize {
@@ -48,8 +51,6 @@ pub struct ChunkWriter {
     written: u64,
     target: Target,
     counted: Option<Counted>,
-    /// Failed syncs before its first byte.
-    failed: u64,
 }
 
 /// One more chunk on its way, as long as it lives. It counts from the bytes of a small piece on: thousands
@@ -80,6 +81,8 @@ enum Target {
         incoming: Arc<dyn Incoming>,
         /// Parts of the chunk that came as ranges: compared, and not written again.
         there: Arc<[ByteRange]>,
+        /// Syncs that had failed before its first byte.
+        failed: u64,
     },
     /// An acknowledged chunk: hashed, and its checksum compared.
     Compare {
@@ -106,7 +109,7 @@ pub(crate) enum Known {
     File(Receipt),
 }
 
-/// At most one piece is on its way to the disk while the next arrives.
+/// At most one piece is on its way to the disk while the next arrives; none where writing does not wait.
 #[derive(Debug)]
 enum Work {
     Idle(Box<ChunkHasher>),
@@ -148,11 +151,11 @@ impl ChunkWriter {
                 work: Work::Idle(Box::new(hasher)),
                 incoming,
                 there,
+                failed: shared.backend.failed_syncs(),
             }
         };
         Ok(Self {
             counted: None,
-            failed: shared.syncer.failed(),
             shared,
             chunk,
             start,
@@ -180,7 +183,6 @@ impl ChunkWriter {
         };
         Ok(Self {
             counted: None,
-            failed: shared.syncer.failed(),
             shared,
             chunk,
             start,
@@ -206,7 +208,6 @@ impl ChunkWriter {
         };
         Self {
             counted: None,
-            failed: shared.syncer.failed(),
             shared,
             chunk,
             start,
@@ -254,7 +255,7 @@ impl ChunkWriter {
         if self.counted.is_none() && has_come >= SMALL_PIECE as u64 {
             self.counted = Some(Counted::new(&self.shared));
         }
-        if !self.shared.backend.writes_wait() {
+        if matches!(self.target, Target::Write { .. }) && !self.shared.backend.writes_wait() {
             return self.write_at_once(now, bytes).await;
         }
         let piece = share(self.shared.writers.load(Ordering::Relaxed), PIECE);
@@ -268,7 +269,7 @@ impl ChunkWriter {
             };
             let left = usize::try_from(self.left).unwrap_or(piece);
             let most = part.len().saturating_add(bytes.len()).saturating_add(left);
-            self.buffer.push(part, wanted.min(most));
+            self.buffer.push(part, wanted.min(most), WHOLE);
             if self.buffer.len() >= piece {
                 self.flush(now).await?;
             }
@@ -295,12 +296,17 @@ impl ChunkWriter {
 
     /// Writes here and now what would leave the cache of this processor if it were collected; only a few
     /// bytes wait for more.
-    async fn write_at_once(&mut self, now: Millis, bytes: Bytes) -> Result<(), StoreError> {
-        self.buffer.push_now(bytes, SMALL_PIECE);
-        if self.buffer.len() < SMALL_PIECE {
-            return Ok(());
+    async fn write_at_once(&mut self, now: Millis, mut bytes: Bytes) -> Result<(), StoreError> {
+        while !bytes.is_empty() {
+            let part = bytes.split_to(bytes.len().min(AT_ONCE));
+            self.buffer.push(part, SMALL_PIECE, SMALL_PIECE);
+            if self.buffer.len() >= SMALL_PIECE {
+                self.flush(now).await?;
+                // Nothing in here waits: others must get their turn all the same.
+                tokio::task::coop::consume_budget().await;
+            }
         }
-        self.flush(now).await
+        Ok(())
     }
 
     /// Hands the buffered piece on.
@@ -319,6 +325,7 @@ impl ChunkWriter {
                 work,
                 incoming,
                 there,
+                ..
             } => {
                 let mut hasher = work.wait().await?;
                 let busy = grant.begin(now)?;
@@ -394,7 +401,7 @@ impl ChunkWriter {
     }
 
     async fn finish_whole(mut self, now: Millis) -> Result<ChunkAnswer, StoreError> {
-        // A chunk of one piece is written, hashed and recorded in one trip to another thread.
+        // A chunk of one piece is written, hashed and recorded in one trip.
         let is_one_piece = self.written == 0;
         if !is_one_piece || !matches!(self.target, Target::Write { .. }) {
             self.flush(now).await?;
@@ -407,8 +414,11 @@ impl ChunkWriter {
                 mut work,
                 incoming,
                 there,
+                failed,
             } => {
                 let hasher = work.wait().await?;
+                // Before it is recorded: the next process would believe that.
+                self.shared.check_since(failed)?;
                 if self.chunk.last {
                     // Before the chunk: once it is recorded, its length must be known.
                     let end = self.start + self.chunk.length;
@@ -428,7 +438,7 @@ impl ChunkWriter {
                 #[cfg(not(test))]
                 let is_kept = true;
                 if is_kept {
-                    self.shared.keep(self.failed, &incoming, index).await?;
+                    self.shared.keep(failed, &incoming, index).await?;
                 }
                 active.lock().acknowledge(index, end)?;
                 add(&self.shared.counters.acknowledged, end - start);

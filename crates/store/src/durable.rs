@@ -11,10 +11,7 @@
 
 use std::{
     io,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use tokio::sync::oneshot;
@@ -43,18 +40,11 @@ type Told = Result<(), io::ErrorKind>;
 #[derive(Debug, Default)]
 pub(crate) struct Syncer {
     waiting: Mutex<Vec<(Vec<Unsynced>, oneshot::Sender<Told>)>>,
-    /// Held by whoever does a round.
-    turn: tokio::sync::Mutex<()>,
-    /// Rounds that failed.
-    failed: AtomicU64,
+    /// Held as long as a round runs, also if nobody waits for it any more.
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Syncer {
-    /// How many rounds have failed; whoever begins to write keeps it for [`Shared::make_durable_since`].
-    pub(crate) fn failed(&self) -> u64 {
-        self.failed.load(Ordering::SeqCst)
-    }
-
     /// How many wait for the next round.
     #[cfg(test)]
     pub(crate) fn waits(&self) -> usize {
@@ -94,20 +84,25 @@ impl Shared {
         }
     }
 
-    /// As [`Self::make_durable`], of bytes of which the first were written when `since` rounds had failed.
-    /// If one has failed meanwhile it may have dropped these, too, although the next sync says nothing of
-    /// it: they are not durable, and must be written again.
+    /// As [`Self::make_durable`], of bytes of which the first were written when `since` syncs had failed
+    /// ([`Backend::failed_syncs`]).
     pub(crate) async fn make_durable_since(
         &self,
         since: u64,
         what: Vec<Unsynced>,
     ) -> Result<(), StoreError> {
         self.make_durable(what).await?;
-        if self.syncer.failed() == since {
-            Ok(())
-        } else {
-            Err(io_error("syncing")(io::ErrorKind::Other.into()))
+        self.check_since(since)
+    }
+
+    /// An error if a sync has failed since then: it may have dropped what was written meanwhile, and the next
+    /// one says nothing of that. All of it must come again.
+    pub(crate) fn check_since(&self, since: u64) -> Result<(), StoreError> {
+        if self.backend.failed_syncs() == since {
+            return Ok(());
         }
+        let why = "a sync beside it failed, and may have dropped a part of it";
+        Err(io_error("syncing")(io::Error::other(why)))
     }
 
     /// Makes all of these durable, if that is promised.
@@ -123,7 +118,7 @@ impl Shared {
         let turn = tokio::select! {
             biased;
             told = &mut told => return answer(&told),
-            turn = self.syncer.turn.lock() => turn,
+            turn = Arc::clone(&self.syncer.turn).lock_owned() => turn,
         };
         let (all, tells): (Vec<_>, Vec<_>) = std::mem::take(&mut *self.syncer.waiting())
             .into_iter()
@@ -136,7 +131,10 @@ impl Shared {
             )]
             let begun = std::time::Instant::now();
             let round = self
-                .start(move || backend.make_durable(&all.concat()))
+                .start(move || {
+                    let _turn = turn;
+                    backend.make_durable(&all.concat())
+                })
                 .await;
             add(&self.counters.syncs, 1);
             add(
@@ -154,16 +152,11 @@ impl Shared {
                 }
                 Err(_) => Err(io::ErrorKind::Interrupted),
             };
-            if done.is_err() {
-                // Before anybody is told: the next round may not end well for what this one has dropped.
-                self.syncer.failed.fetch_add(1, Ordering::SeqCst);
-            }
             for tell in tells {
                 // Nobody waits any more: as if the answer had been lost.
                 let _ = tell.send(done);
             }
         }
-        drop(turn);
         answer(&told.await)
     }
 }

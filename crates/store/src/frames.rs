@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 /// Frames from this size on wait as they came. A smaller one may be a slice of a much larger buffer,
 /// which it would keep, so small ones are copied together.
-const WHOLE: usize = 64 << 10;
+pub(crate) const WHOLE: usize = 64 << 10;
 
 /// The next piece: frames in the order in which they came.
 #[derive(Debug, Default)]
@@ -21,10 +21,10 @@ impl Frames {
         self.length
     }
 
-    /// Adds a frame; small ones get room for `wanted` bytes in one go.
-    pub(crate) fn push(&mut self, bytes: Bytes, wanted: usize) {
+    /// Adds a frame; those below `whole` bytes are copied, and get room for `wanted` in one go.
+    pub(crate) fn push(&mut self, bytes: Bytes, wanted: usize, whole: usize) {
         self.length += bytes.len();
-        if bytes.len() >= WHOLE {
+        if bytes.len() >= whole {
             self.end_small();
             self.whole.push(bytes);
             return;
@@ -35,16 +35,6 @@ impl Frames {
                 .reserve_exact(wanted.max(needs) - self.small.len());
         }
         self.small.extend_from_slice(&bytes);
-    }
-
-    /// Adds a frame that is either written at once, and keeps nothing, or is as small as `few`.
-    pub(crate) fn push_now(&mut self, bytes: Bytes, few: usize) {
-        if bytes.len() < few {
-            return self.push(bytes, few);
-        }
-        self.length += bytes.len();
-        self.end_small();
-        self.whole.push(bytes);
     }
 
     /// All of them.

@@ -1,4 +1,4 @@
-//! What is done to one piece of a chunk, on a thread that may block.
+//! What is done to one piece of a chunk, on a thread that may block or by a backend whose writes do not wait.
 
 use std::io;
 
@@ -98,7 +98,7 @@ fn cut<'a>(bytes: &mut &'a [u8], length: u64) -> &'a [u8] {
     front
 }
 
-/// Writes the last piece, checks the whole and records it, under the lease and on another thread.
+/// Writes the last piece, checks the whole and records it, under the lease.
 #[expect(
     clippy::too_many_arguments,
     reason = "all that moves to the other thread"
@@ -117,7 +117,7 @@ pub(crate) fn record(
         for frame in &piece {
             hasher.update(frame).map_err(io::Error::other)?;
         }
-        // Hashed first: a damaged small chunk never touches the disk.
+        // Hashed first: a damaged chunk of one piece never touches the disk.
         if let Err(error) = hasher
             .clone()
             .finish()

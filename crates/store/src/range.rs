@@ -117,7 +117,7 @@ impl Store {
             (max, before, inner.size.is_none())
         };
         let incoming = self.shared.bytes(&active, grant.begin(now)?).await?;
-        let (shared, failed) = (Arc::clone(&self.shared), self.shared.syncer.failed());
+        let (shared, failed) = (Arc::clone(&self.shared), self.shared.backend.failed_syncs());
         Ok(RangeWriter {
             shared,
             active,

@@ -298,7 +298,7 @@ impl Shared {
         for one in &small {
             self.count_received(one.chunk.length);
         }
-        let (backend, failed) = (Arc::clone(&self.backend), self.syncer.failed());
+        let (backend, failed) = (Arc::clone(&self.backend), self.backend.failed_syncs());
         let wrote = self.start(move || small.into_iter().map(|one| one.write(&*backend)).collect());
         let wrote: Vec<Wrote> = wrote.await.unwrap_or_default();
         let (mut written, mut unsynced) = (Vec::new(), Vec::new());

@@ -282,6 +282,21 @@ async fn a_cut_form_leaves_no_upload_behind() {
 }
 
 #[tokio::test]
+async fn a_head_of_12_kib_is_taken_however_many_are_connected() {
+    let running = start_default().await;
+    let mut others = Vec::new();
+    for _ in 0..300 {
+        others.push(running.connect().await);
+    }
+    // Accepted in order: it finds all of them. Cookies and tokens of a proxy may be so long.
+    let mut stream = running.connect().await;
+    let long = "a".repeat(12 << 10);
+    let ask = format!("GET /hoist/limits HTTP/1.1\r\nHost: x\r\nX-Long: {long}\r\n\r\n");
+    stream.write_all(ask.as_bytes()).await.unwrap();
+    assert_eq!(answer(&mut stream).await.0, 200);
+}
+
+#[tokio::test]
 async fn one_address_has_so_many_connections_and_a_closed_one_makes_room() {
     let config = ServeConfig {
         per_address: 2,

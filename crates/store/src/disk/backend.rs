@@ -10,7 +10,10 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use hoist_protocol::UploadId;
@@ -37,6 +40,7 @@ pub(crate) struct DiskBackend {
     /// Folders that were made here, and whose names are not durable yet; none if nobody makes them so.
     fresh: Mutex<BTreeSet<String>>,
     durability: Durability,
+    failed_syncs: AtomicU64,
 }
 
 /// An error that means *not there*, for a place or one of the folders above it.
@@ -53,6 +57,7 @@ impl DiskBackend {
             disk,
             fresh: Mutex::default(),
             durability,
+            failed_syncs: AtomicU64::new(0),
         }
     }
 
@@ -92,6 +97,14 @@ impl DiskBackend {
             }
             done => done,
         }
+    }
+
+    /// Counts a sync of bytes that failed: before anybody is told, and before the next one begins.
+    fn synced(&self, done: io::Result<()>) -> io::Result<()> {
+        if done.is_err() {
+            self.failed_syncs.fetch_add(1, Ordering::SeqCst);
+        }
+        done
     }
 
     /// The names in a folder; none if there is no such folder, or something else lies there.
@@ -283,12 +296,12 @@ impl Backend for DiskBackend {
         }
         if files.len() >= SYNC_ALL_FROM || folders.len() >= SYNC_ALL_FROM {
             let before = self.fresh().clone();
-            self.disk.sync_all()?;
+            self.synced(self.disk.sync_all())?;
             self.fresh().retain(|folder| !before.contains(folder));
             return Ok(());
         }
         for file in files.values() {
-            file.sync()?;
+            self.synced(file.sync())?;
         }
         for folder in folders.keys() {
             let is_in =
@@ -302,6 +315,10 @@ impl Backend for DiskBackend {
             match self.disk.sync_folder(folder) {
                 // Removed meanwhile, and what was in it with it.
                 Err(error) if is_missing(&error) => {}
+                // File systems that sync no folders.
+                Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+                    self.synced(self.disk.sync_all())?;
+                }
                 done => done?,
             }
             self.fresh().retain(|other| !before.contains(other));
@@ -309,8 +326,12 @@ impl Backend for DiskBackend {
         Ok(())
     }
 
+    fn failed_syncs(&self) -> u64 {
+        self.failed_syncs.load(Ordering::SeqCst)
+    }
+
     fn sync(&self) -> io::Result<()> {
-        self.disk.sync_all()
+        self.synced(self.disk.sync_all())
     }
 
     fn is_same(&self, one: &str, other: &str) -> io::Result<bool> {

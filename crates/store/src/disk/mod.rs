@@ -40,7 +40,7 @@ pub(crate) trait Disk: Debug + Send + Sync {
     fn remove(&self, path: &str) -> io::Result<()>;
     /// The names in a folder.
     fn list(&self, path: &str) -> io::Result<Vec<String>>;
-    /// Makes the entries of a folder durable.
+    /// Makes the entries of a folder durable; `Unsupported` where folders cannot be synced alone.
     fn sync_folder(&self, path: &str) -> io::Result<()>;
     /// Makes everything on the file system durable.
     fn sync_all(&self) -> io::Result<()>;

@@ -202,8 +202,7 @@ impl Disk for RealDisk {
     fn sync_folder(&self, path: &str) -> io::Result<()> {
         let folder = self.beneath(path, OFlags::DIRECTORY | OFlags::RDONLY, Mode::empty())?;
         match rustix::fs::fsync(&folder) {
-            // File systems that sync no folders.
-            Err(Errno::INVAL) => self.sync_all(),
+            Err(Errno::INVAL) => Err(io::ErrorKind::Unsupported.into()),
             done => Ok(done?),
         }
     }

@@ -1,61 +1,111 @@
 //! A sync that fails for one writer may drop what another has written and not synced, and says so once.
 
 use bytes::Bytes;
-use hoist_protocol::UploadStatus;
+use hoist_protocol::CreateAnswer;
 
 use super::*;
-use crate::tests::support::{chunk, sender};
+use crate::{
+    ChunkAnswer, ChunkWriter, RangeWriter,
+    tests::support::{chunk, sender},
+};
 
-/// A file of two chunks: one has begun to come when the sync of the other fails at this step. Whether that
-/// one and then the first was acknowledged.
-async fn beside(step: u64, seed: u64) -> (bool, bool) {
+const SIZE: u64 = 4 * CHUNK;
+/// The chunk whose sync fails.
+const OTHER: u32 = 3;
+
+/// One that has begun when that happens.
+enum Begun {
+    Chunk(ChunkWriter),
+    Range(RangeWriter),
+}
+
+impl Begun {
+    async fn write(&mut self, bytes: &[u8]) {
+        let bytes = Bytes::copy_from_slice(bytes);
+        let written = match self {
+            Self::Chunk(writer) => writer.write(NOW, bytes).await,
+            Self::Range(writer) => writer.write(NOW, bytes).await,
+        };
+        written.unwrap();
+    }
+
+    async fn finish(self) -> Result<ChunkAnswer, StoreError> {
+        match self {
+            Self::Chunk(writer) => writer.finish(NOW).await,
+            Self::Range(writer) => writer.finish(NOW).await,
+        }
+    }
+}
+
+/// Sends so many small files in one group that the whole disk is synced. Whether all were acknowledged.
+async fn small(bench: &Bench) -> bool {
+    let files: Vec<_> = (0..20).map(|n| file(&format!("small {n}"), 9)).collect();
+    let (store, party) = (&bench.store, &bench.party);
+    let Ok(created) = store.create(NOW, party, &files).await else {
+        return false;
+    };
+    let mut chunks = Vec::new();
+    for answer in &created {
+        let CreateAnswer::Needed(needed) = answer else {
+            panic!("needed, not {answer:?}");
+        };
+        let (chunk, bytes) = chunk(needed.id, b"nine byte", 0);
+        chunks.push((chunk, Bytes::copy_from_slice(bytes)));
+    }
+    let two = sender("two");
+    let answers = store.write_small(NOW, party, &two, 0, chunks).await;
+    answers.iter().all(Result::is_ok)
+}
+
+/// A file of which a part has begun to come when this step of another fails. Whether that one and then the
+/// first was acknowledged.
+async fn beside(is_range: bool, step: u64, seed: u64) -> (bool, bool) {
     let config = with(Durability::Power, None);
     let catalog: Arc<dyn Catalog> = Arc::new(MemoryCatalog::default());
-    let disk = SimDisk::new(u64::MAX, seed);
+    let disk = SimDisk::new(u64::MAX, seed).at_once();
     let bench = start(&disk, &catalog, &config, "boot").await.unwrap();
-    let all = bytes(2 * CHUNK, 3);
-    let id = bench.needed(file("a", 2 * CHUNK)).await.id;
-    let (one, (first, part)) = (sender("one"), chunk(id, &all, 0));
-    let (begun, rest) = part.split_at(part.len() / 2);
-    let writing = bench.store.write_chunk(NOW, &bench.party, &one, 0, &first);
-    let mut writer = writing.await.unwrap();
-    writer
-        .write(NOW, Bytes::copy_from_slice(begun))
-        .await
-        .unwrap();
+    let (store, party, all) = (&bench.store, &bench.party, bytes(SIZE, 3));
+    let id = bench.needed(file("a", SIZE)).await.id;
+    let (one, (first, mut part)) = (sender("one"), chunk(id, &all, 0));
+    let mut begun = if is_range {
+        part = &all[..OTHER as usize * CHUNK as usize];
+        Begun::Range(store.write_range(NOW, party, id, 0).await.unwrap())
+    } else {
+        let chunk = store.write_chunk(NOW, party, &one, 0, &first);
+        Begun::Chunk(chunk.await.unwrap())
+    };
+    let (before, after) = part.split_at(part.len() * 3 / 4);
+    begun.write(before).await;
     disk.fail_in(step);
-    let (other, whole) = chunk(id, &all, 1);
-    let is_other = bench.send_as("two", 0, &other, whole).await.is_ok();
+    let is_other = if is_range {
+        small(&bench).await
+    } else {
+        bench.send(id, &all, OTHER).await.is_ok()
+    };
     disk.fail_at(0);
-    writer
-        .write(NOW, Bytes::copy_from_slice(rest))
-        .await
-        .unwrap();
-    let is_first = writer.finish(NOW).await.is_ok();
-    let said = bench.status(id).await;
+    begun.write(after).await;
+    let is_first = begun.finish().await.is_ok();
+    // Whoever is refused comes again, and is taken.
+    for index in 0..=OTHER {
+        bench.send(id, &all, index).await.unwrap();
+    }
     drop(bench);
     let disk = disk.after_death(u64::MAX);
     let bench = start(&disk, &catalog, &config, "next").await.unwrap();
-    if let UploadStatus::Finished { .. } = said {
-        assert!(bench.content(id).await == all, "step {step}, seed {seed}");
-    } else {
-        // What is missing comes again, and with it the file is whole.
-        for index in 0..2 {
-            bench.send(id, &all, index).await.unwrap();
-        }
-        assert!(bench.content(id).await == all, "step {step}, seed {seed}");
-    }
+    assert!(bench.content(id).await == all, "step {step}, seed {seed}");
     (is_other, is_first)
 }
 
 #[tokio::test]
-async fn a_chunk_beside_which_a_sync_failed_is_not_acknowledged() {
-    let (mut refused, mut both) = (0, 0);
-    for (step, seed) in (1..20).flat_map(|step| (1..8).map(move |seed| (step, seed))) {
-        let (is_other, is_first) = beside(step, seed).await;
-        refused += u64::from(!is_other && !is_first);
-        both += u64::from(is_other && is_first);
+async fn bytes_beside_which_a_sync_failed_are_not_acknowledged() {
+    for (is_range, steps) in [(false, 20), (true, 120)] {
+        let (mut refused, mut both) = (0, 0);
+        for (step, seed) in (1..steps).flat_map(|step| (1..8).map(move |seed| (step, seed))) {
+            let (is_other, is_first) = beside(is_range, step, seed).await;
+            refused += u64::from(!is_other && !is_first);
+            both += u64::from(is_other && is_first);
+        }
+        // A sync of bytes fails with each seed; and late steps fail nothing.
+        assert!(refused >= 7 && both >= 7, "{refused}, {both}");
     }
-    // The syncs of the bytes and of the checksums; and late steps fail nothing.
-    assert!(refused >= 14 && both >= 14, "{refused}, {both}");
 }

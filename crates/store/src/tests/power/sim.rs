@@ -59,6 +59,8 @@ struct State {
     /// The step that fails, and does nothing.
     fails: Option<u64>,
     seed: u64,
+    /// Whether pieces are collected before they are written, as where a device is waited for.
+    waits: bool,
 }
 
 /// Cheap to clone; all clones are one disk.
@@ -240,8 +242,15 @@ impl SimDisk {
         Self(Arc::new(Mutex::new(State {
             left,
             seed: seed | 1,
+            waits: seed & 2 == 0,
             ..State::default()
         })))
+    }
+
+    /// The same, with each piece written as it comes.
+    pub(super) fn at_once(self) -> Self {
+        self.lock().waits = false;
+        self
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -298,6 +307,7 @@ impl SimDisk {
             names,
             left,
             seed,
+            waits: state.waits,
             ..State::default()
         })))
     }
@@ -417,6 +427,10 @@ impl Disk for SimDisk {
 
     fn blocks(&self) -> bool {
         false
+    }
+
+    fn writes_wait(&self) -> bool {
+        self.lock().waits
     }
 }
 
