@@ -55,6 +55,7 @@ mod router;
 mod serve;
 mod shares;
 mod sign_in;
+mod sips;
 mod status;
 mod token;
 mod transfers;

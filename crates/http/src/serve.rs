@@ -1,6 +1,8 @@
 //! An accept loop with the time-outs that uploads need.
 
-use std::{convert::Infallible, future::Future, io, net::SocketAddr, pin::pin, time::Duration};
+use std::{
+    convert::Infallible, future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration,
+};
 
 use axum::{Router, body::Body, extract::ConnectInfo};
 use http::Request;
@@ -17,7 +19,11 @@ use tokio::{
 };
 use tower::Service as _;
 
-use crate::{addresses::Addresses, idle::Idle};
+use crate::{
+    addresses::Addresses,
+    idle::Idle,
+    sips::{Sips, sip},
+};
 
 /// What an accept loop is told. Spans are milliseconds.
 #[derive(Clone, Debug)]
@@ -118,9 +124,9 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let (stop, stopping) = watch::channel(false);
-    let room = std::sync::Arc::new(Semaphore::new(config.connections.max(1)));
+    let room = Arc::new(Semaphore::new(config.connections.max(1)));
     let addresses = Addresses::new(config.per_address);
-    let mut connections = JoinSet::new();
+    let (all, mut connections) = (Arc::new(()), JoinSet::new());
     let mut shutdown = pin!(shutdown);
     loop {
         let accepted = tokio::select! {
@@ -145,7 +151,8 @@ pub async fn serve(
             stream,
             peer,
             router.clone(),
-            builder(&config, read_buffer(connections.len())),
+            builder(&config, sip(connections.len() + 1).max(HEAD)),
+            Arc::clone(&all),
             config.clone(),
             Stopping(stopping.clone()),
         );
@@ -172,8 +179,8 @@ pub async fn serve(
 
 type Accepted = (TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit);
 
-async fn accept(listener: &TcpListener, room: &std::sync::Arc<Semaphore>) -> io::Result<Accepted> {
-    let permit = std::sync::Arc::clone(room)
+async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> io::Result<Accepted> {
+    let permit = Arc::clone(room)
         .acquire_owned()
         .await
         .map_err(io::Error::other)?;
@@ -181,17 +188,8 @@ async fn accept(listener: &TcpListener, room: &std::sync::Arc<Semaphore>) -> io:
     Ok((stream, peer, permit))
 }
 
-/// Most bytes that a new connection beside so many others reads in one go: few trips for a large file, 64
-/// connections fit into the cache, and a thousand hold little. It grows to that only while so much comes.
-/// No less than 16 KiB: the head of a request of HTTP/1 must fit.
-const fn read_buffer(connections: usize) -> usize {
-    match connections {
-        0..4 => 1 << 20,
-        4..8 => 256 << 10,
-        8..64 => 64 << 10,
-        _ => 16 << 10,
-    }
-}
+/// The least that hyper may hold of a request: its head must fit (cookies, tokens of a proxy).
+const HEAD: usize = 16 << 10;
 
 fn builder(config: &ServeConfig, buffer: usize) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
@@ -222,6 +220,7 @@ async fn connection(
     peer: SocketAddr,
     router: Router,
     builder: Builder<TokioExecutor>,
+    all: Arc<()>,
     config: ServeConfig,
     mut stopping: Stopping,
 ) {
@@ -241,7 +240,7 @@ async fn connection(
         }
     });
     let stream = Idle::new(
-        stream,
+        Sips::new(stream, all),
         Duration::from_millis(config.header_timeout_ms.min(config.idle_timeout_ms)),
         Duration::from_millis(config.idle_timeout_ms),
     );

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 /// Frames from this size on wait as they came. A smaller one may be a slice of a much larger buffer,
 /// which it would keep, so small ones are copied together.
-pub(crate) const WHOLE: usize = 64 << 10;
+pub(crate) const WHOLE: usize = 63 << 10;
 
 /// The next piece: frames in the order in which they came.
 #[derive(Debug, Default)]
