@@ -50,7 +50,7 @@ fn keep_freed_memory() {
 fn serve(config: Config) -> Result<(), RunError> {
     wait(async {
         let plan = config.check()?;
-        let listener = plan.bind().await?;
+        let listener = plan.bind()?;
         run(listener, plan, shutdown::signal()).await
     })
 }

@@ -1,13 +1,13 @@
 //! What the flags come to, checked against each other.
 
-use std::{fmt, net::SocketAddr, path::PathBuf};
+use std::{fmt, io, net::SocketAddr, path::PathBuf};
 
 use hoist_axum::{HttpConfig, ServeConfig};
 use hoist_protocol::{ChunkLayout, Limits, MAX_CHUNK_SIZE, MAX_FILE_SIZE, MIN_CHUNK_SIZE};
 use hoist_store::{Durability, StoreConfig};
 use http::HeaderName;
 use leptos::config::LeptosOptions;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use super::{
     Config, Secret, Visitors, site,
@@ -291,12 +291,26 @@ impl Plan {
     /// # Errors
     ///
     /// [`RunError::Bind`].
-    pub async fn bind(&self) -> Result<TcpListener, RunError> {
+    pub fn bind(&self) -> Result<TcpListener, RunError> {
         let addr = self.addr;
-        TcpListener::bind(addr)
-            .await
-            .map_err(|source| RunError::Bind { addr, source })
+        listen(addr).map_err(|source| RunError::Bind { addr, source })
     }
+}
+
+/// Connections that may wait to be accepted; the kernel takes less if it allows less. With the usual 128
+/// some of a thousand that come at once are reset.
+const BACKLOG: u32 = 4096;
+
+fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match addr {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    // A server that starts again need not wait for the connections of the one before to be forgotten.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(addr)?;
+    socket.listen(BACKLOG)
 }
 
 impl fmt::Display for Plan {

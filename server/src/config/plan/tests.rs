@@ -149,3 +149,17 @@ fn what_is_printed_is_what_is_done() {
          header-timeout=30s max-connections=16384 min-file-size=2B quota=5GiB max-files=7 types=image/*,.pdf"
     );
 }
+
+/// All of them are connected before one is accepted: with a short queue the others would wait or be reset.
+#[tokio::test]
+async fn six_hundred_may_come_at_once() {
+    let listener = plan(&["--addr", "127.0.0.1:0"]).unwrap().bind().unwrap();
+    let addr = listener.local_addr().unwrap();
+    let mut all = tokio::task::JoinSet::new();
+    for _ in 0..600 {
+        all.spawn(tokio::net::TcpStream::connect(addr));
+    }
+    let long = std::time::Duration::from_secs(20);
+    let connected = tokio::time::timeout(long, all.join_all()).await.unwrap();
+    assert!(connected.iter().all(Result::is_ok));
+}
