@@ -30,8 +30,10 @@ const WARM = 256 << 20;
 /** One run of one contestant, in a folder of its own. */
 async function once(job, contestant, place, source) {
   const folder = mkdtempSync(join(homes[place], 'hoist-bench-'));
+  const cool = warm('/dev/shm', (source ? source.files * source.size : 0) + WARM);
+  // What goes to a disk does not fill this folder.
+  if (place !== 'tmpfs') cool();
   try {
-    warm('/dev/shm', (source ? source.files * source.size : 0) + WARM);
     // What others wrote must not be written back while this one is measured.
     execFileSync('sync', ['-f', disk]);
     return await contestant.run({ folder, source, place });
@@ -40,6 +42,7 @@ async function once(job, contestant, place, source) {
     if (contestant.peer === 'hoist') process.exitCode = 1;
     return { failed: String(error.stderr || error.message || error).trim().split('\n').at(-1) };
   } finally {
+    if (place === 'tmpfs') cool();
     rmSync(folder, { recursive: true, force: true });
   }
 }
