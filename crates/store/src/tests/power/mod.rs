@@ -284,7 +284,8 @@ async fn the_lab_sees_what_is_acknowledged_before_it_is_synced() {
 #[tokio::test]
 async fn the_lab_sees_a_file_that_is_named_before_its_bytes_are_synced() {
     let failures = lab(
-        2,
+        // A file that is sent alone meets it in less than one of a hundred cuts.
+        10,
         0,
         &with(Durability::Power, Some(Planted::RenameBeforeSync)),
     )
