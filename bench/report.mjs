@@ -109,7 +109,7 @@ export async function report() {
 
 Written by \`make bench\`; not by hand. ${cpu}, ${memory}, Linux ${kernel}, client and server on the same cores, and but for the
 shaped lines everything over loopback without TLS. Median (least–most); all contestants of a job take turns, each with a fresh server
-and an empty folder, and what is stored is compared with what was sent. Hoist verifies the BLAKE3 of each chunk and publishes each file under its name; the peers verify nothing and never sync,
+and an empty folder (memory is warmed before, and from 3bb4c7d on kept warm until the folder is filled), and what is stored is compared with what was sent. Hoist verifies the BLAKE3 of each chunk and publishes each file under its name; the peers verify nothing and never sync,
 so \`process\` stands beside them, and \`power\`, the default, below it.
 
 Goals reached: ${count(all.filter((goal) => !goal.isAim))}; aims: ${count(all.filter((goal) => goal.isAim))}.

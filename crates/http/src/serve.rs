@@ -22,7 +22,7 @@ use tower::Service as _;
 use crate::{
     addresses::Addresses,
     idle::Idle,
-    sips::{Sips, sip},
+    ration::{Rationed, ration},
 };
 
 /// What an accept loop is told. Spans are milliseconds.
@@ -151,7 +151,7 @@ pub async fn serve(
             stream,
             peer,
             router.clone(),
-            builder(&config, sip(connections.len() + 1).max(HEAD)),
+            builder(&config, ration(connections.len() + 1).max(HEAD)),
             Arc::clone(&all),
             config.clone(),
             Stopping(stopping.clone()),
@@ -240,7 +240,7 @@ async fn connection(
         }
     });
     let stream = Idle::new(
-        Sips::new(stream, all),
+        Rationed::new(stream, all),
         Duration::from_millis(config.header_timeout_ms.min(config.idle_timeout_ms)),
         Duration::from_millis(config.idle_timeout_ms),
     );

@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf, Take};
 
 /// Most bytes that one of so many connections reads in one go: few trips for a large file, 64 connections
 /// fit into the cache, and a thousand hold little. Some room above round numbers: somebody may only ask.
-pub(crate) const fn sip(connections: usize) -> usize {
+pub(crate) const fn ration(connections: usize) -> usize {
     match connections {
         0..6 => 1 << 20,
         6..12 => 256 << 10,
@@ -25,13 +25,13 @@ pub(crate) const fn sip(connections: usize) -> usize {
 /// has filled it, and halves it when two in turn have not filled half: reads that are one byte short keep it
 /// at what is right, and bring it back to that.
 #[derive(Debug)]
-pub(crate) struct Sips<S> {
+pub(crate) struct Rationed<S> {
     inner: Take<S>,
     /// Each connection has one.
     all: Arc<()>,
 }
 
-impl<S: AsyncRead> Sips<S> {
+impl<S: AsyncRead> Rationed<S> {
     pub(crate) fn new(inner: S, all: Arc<()>) -> Self {
         Self {
             inner: inner.take(0),
@@ -40,7 +40,7 @@ impl<S: AsyncRead> Sips<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Sips<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for Rationed<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -48,12 +48,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Sips<S> {
     ) -> Poll<io::Result<()>> {
         // One more is held by whoever accepts.
         let connections = Arc::strong_count(&self.all) - 1;
-        self.inner.set_limit(sip(connections) as u64 - 1);
+        self.inner.set_limit(ration(connections) as u64 - 1);
         Pin::new(&mut self.inner).poll_read(cx, buf)
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Sips<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Rationed<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -90,7 +90,7 @@ mod tests {
     #[tokio::test]
     async fn a_connection_reads_less_as_others_come_and_more_when_they_are_gone() {
         let all = Arc::new(());
-        let mut one = Sips::new(tokio::io::repeat(1), Arc::clone(&all));
+        let mut one = Rationed::new(tokio::io::repeat(1), Arc::clone(&all));
         let mut buffer = vec![0; 2 << 20];
         assert_eq!(one.read(&mut buffer).await.unwrap(), (1 << 20) - 1);
         let others = vec![Arc::clone(&all); 300];
