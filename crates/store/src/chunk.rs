@@ -1,13 +1,9 @@
 //! One chunk on its way to the disk.
 
-use std::{
-    io,
-    sync::{Arc, atomic::Ordering},
-};
+use std::sync::{Arc, atomic::Ordering};
 
 use bytes::Bytes;
 use hoist_protocol::{ByteRange, Checksum, ChunkHasher, ChunkLayout, Millis, PackChunk, Receipt};
-use tokio::task::JoinHandle;
 
 #[cfg(test)]
 use crate::planted::Planted;
@@ -17,25 +13,13 @@ use crate::{
     backend::{Incoming, Stored},
     figures::add,
     frames::{Frames, WHOLE},
-    piece::{conflict, expect, is_stored, record, room_ahead, write_frames},
-    store::{Shared, io_error, joined},
+    piece::{Work, conflict, expect, is_stored, record, room_ahead, write_frames, written},
+    share::{Counted, PIECE, SMALL_PIECE, share},
+    store::{Shared, joined},
 };
-
-/// So many bytes are written and hashed in one go where writing waits: each trip to another thread costs two
-/// switches. One connection holds about two of these, however large the chunk.
-pub(crate) const PIECE: usize = 512 << 10;
-/// The fewest; small writes cost time.
-pub(crate) const SMALL_PIECE: usize = 8 << 10;
-/// All together hold about so much, while they are not so many that each has the fewest.
-const ALL_PIECES: usize = 4 << 20;
 
 /// Most bytes that are written in one go where writing does not wait; an HTTP/1 connection reads no more.
 const AT_ONCE: usize = 1 << 20;
-
-/// How much one of so many writers collects before it writes.
-pub(crate) fn share(writers: usize, most: usize) -> usize {
-    (ALL_PIECES / writers.max(1)).clamp(SMALL_PIECE, most)
-}
 
 /// One chunk that is being written. Dropping it is a torn chunk: nothing is acknowledged.
 #[derive(Debug)]
@@ -51,24 +35,6 @@ pub struct ChunkWriter {
     written: u64,
     target: Target,
     counted: Option<Counted>,
-}
-
-/// One more chunk on its way, as long as it lives. It counts from the bytes of a small piece on: thousands
-/// who send a byte now and then hold next to nothing, and must not make others slow.
-#[derive(Debug)]
-pub(crate) struct Counted(Arc<Shared>);
-
-impl Counted {
-    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
-        shared.writers.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(shared))
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.writers.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 #[derive(Debug)]
@@ -107,14 +73,6 @@ pub(crate) enum Known {
     Active(Arc<Active>),
     /// A file with this receipt.
     File(Receipt),
-}
-
-/// At most one piece is on its way to the disk while the next arrives; none where writing does not wait.
-#[derive(Debug)]
-enum Work {
-    Idle(Box<ChunkHasher>),
-    Running(JoinHandle<io::Result<Box<ChunkHasher>>>),
-    Failed,
 }
 
 /// How a chunk ended well.
@@ -538,22 +496,4 @@ impl Shared {
             receipt: self.publish_if_whole(active, now).await?,
         })
     }
-}
-
-impl Work {
-    /// Waits for the piece on its way, and takes the hasher.
-    async fn wait(&mut self) -> Result<Box<ChunkHasher>, StoreError> {
-        match std::mem::replace(self, Self::Failed) {
-            Self::Idle(hasher) => Ok(hasher),
-            Self::Running(task) => written(joined(task.await)?),
-            Self::Failed => Err(StoreError::Unavailable),
-        }
-    }
-}
-
-/// What writing a piece said.
-fn written<T>(result: io::Result<T>) -> Result<T, StoreError> {
-    result
-        .map_err(io_error("writing a chunk"))
-        .map_err(conflict)
 }

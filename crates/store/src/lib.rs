@@ -77,6 +77,7 @@ mod publish;
 mod range;
 mod read;
 mod recover;
+mod share;
 mod small;
 mod store;
 #[cfg(test)]

@@ -4,11 +4,13 @@ use std::io;
 
 use bytes::Bytes;
 use hoist_protocol::{ByteRange, Checksum, ChunkHasher, PackChunk};
+use tokio::task::JoinHandle;
 
 use crate::{
     StoreError,
     active::{Active, Busy},
     backend::{Incoming, Stored},
+    store::{io_error, joined},
 };
 
 /// Files from this size on get room ahead of the writer …
@@ -32,6 +34,32 @@ pub(crate) fn conflict(error: StoreError) -> StoreError {
         }
         other => other,
     }
+}
+
+/// At most one piece is on its way to the disk while the next arrives; none where writing does not wait.
+#[derive(Debug)]
+pub(crate) enum Work {
+    Idle(Box<ChunkHasher>),
+    Running(JoinHandle<io::Result<Box<ChunkHasher>>>),
+    Failed,
+}
+
+impl Work {
+    /// Waits for the piece on its way, and takes the hasher.
+    pub(crate) async fn wait(&mut self) -> Result<Box<ChunkHasher>, StoreError> {
+        match std::mem::replace(self, Self::Failed) {
+            Self::Idle(hasher) => Ok(hasher),
+            Self::Running(task) => written(joined(task.await)?),
+            Self::Failed => Err(StoreError::Unavailable),
+        }
+    }
+}
+
+/// What writing a piece said.
+pub(crate) fn written<T>(result: io::Result<T>) -> Result<T, StoreError> {
+    result
+        .map_err(io_error("writing a chunk"))
+        .map_err(conflict)
 }
 
 /// Writes frames that follow each other, and hashes each while it is at hand.
@@ -101,7 +129,7 @@ fn cut<'a>(bytes: &mut &'a [u8], length: u64) -> &'a [u8] {
 /// Writes the last piece, checks the whole and records it, under the lease.
 #[expect(
     clippy::too_many_arguments,
-    reason = "all that moves to the other thread"
+    reason = "all that may move to another thread"
 )]
 pub(crate) fn record(
     active: &Active,

@@ -28,10 +28,10 @@ use crate::{
     active::{Active, Busy, Grant},
     backend::{Backend, Unsynced},
     catalog::{Command, Outcome, Row, RowState},
-    chunk::{Counted, SMALL_PIECE, share},
     figures::add,
     piece::expect,
     publish::Publishing,
+    share::{Counted, SMALL_PIECE, share},
     store::{Shared, io_error},
 };
 

@@ -265,7 +265,7 @@ async fn torn(planted: Option<Planted>) -> Result<(), &'static str> {
         .write_chunk(NOW, &bench.party, &sender("page"), 0, &claim)
         .await
         .unwrap();
-    let piece = crate::chunk::PIECE as u64;
+    let piece = crate::share::PIECE as u64;
     old.write(NOW, bytes(piece + 1000, 99).into())
         .await
         .unwrap();
