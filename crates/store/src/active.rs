@@ -160,6 +160,20 @@ impl Active {
         .await;
     }
 
+    /// As [`Self::end`], once nobody publishes it. Both under one lock: who began to publish in between would
+    /// go on beside whoever removes it, and leave a file that no row knows.
+    pub(crate) async fn end_unpublished(&self) {
+        self.wait(|inner| {
+            if inner.is_publishing {
+                return None;
+            }
+            inner.has_ended = true;
+            Some(())
+        })
+        .await;
+        self.end().await;
+    }
+
     /// The lease of a chunk: its generation, and whether somebody waits for it.
     #[cfg(test)]
     pub(crate) fn lease_of(&self, index: u32) -> Option<(u64, bool)> {
@@ -446,6 +460,7 @@ impl Drop for Busy {
 mod tests {
     use std::{
         pin::pin,
+        sync::atomic::{AtomicUsize, Ordering},
         task::{Context, Poll, Waker},
     };
 
@@ -511,6 +526,49 @@ mod tests {
         assert!(matches!(writing.begin(NOW), Err(StoreError::Evicted)));
         let late = poll(pin!(active.lease(3, &page, 0, NOW, 10_000)));
         assert!(matches!(late, Poll::Ready(Err(StoreError::NotFound))));
+    }
+
+    #[test]
+    fn who_removes_an_upload_waits_for_who_publishes_it_and_nobody_begins_in_between() {
+        let (active, _) = upload();
+        active.lock().is_publishing = true;
+        {
+            let mut end = pin!(active.end_unpublished());
+            assert!(poll(end.as_mut()).is_pending());
+            assert!(!active.lock().has_ended, "it may be finished after all");
+            active.lock().is_publishing = false;
+            active.tell();
+            assert!(poll(end).is_ready());
+        }
+        // On two threads that begin at once, because the gap was between two lines.
+        let all: Vec<_> = (0..60_000).map(|_| upload().0).collect();
+        let arrived = AtomicUsize::new(0);
+        let start = |turn: usize| {
+            arrived.fetch_add(1, Ordering::SeqCst);
+            while arrived.load(Ordering::SeqCst) < 2 * (turn + 1) {
+                std::hint::spin_loop(); // a barrier of the system would wake them too far apart
+            }
+        };
+        let (publishing, ended): (Vec<bool>, Vec<bool>) = std::thread::scope(|threads| {
+            let publishing = threads.spawn(|| {
+                let begin = |(turn, active): (usize, &Arc<Active>)| {
+                    start(turn);
+                    let mut inner = active.lock();
+                    inner.is_publishing = !inner.has_ended;
+                    inner.is_publishing
+                };
+                all.iter().enumerate().map(begin).collect()
+            });
+            let end = |(turn, active): (usize, &Arc<Active>)| {
+                start(turn);
+                poll(pin!(active.end_unpublished())).is_ready()
+            };
+            let ended = all.iter().enumerate().map(end).collect();
+            (publishing.join().unwrap(), ended)
+        });
+        for (is_publishing, is_ended) in publishing.into_iter().zip(ended) {
+            assert_ne!(is_publishing, is_ended);
+        }
     }
 
     #[test]

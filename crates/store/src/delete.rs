@@ -311,10 +311,7 @@ impl Shared {
         let _loading = self.loading(id).await;
         if let Some(active) = self.remembered(id) {
             // Whoever publishes it is let finish: then there is nothing unfinished to remove.
-            active
-                .wait(|inner| (!inner.is_publishing).then_some(()))
-                .await;
-            active.end().await;
+            active.end_unpublished().await;
         }
         match self.catalog.get(vec![id]).await?.pop().map(|row| row.state) {
             Some(RowState::Unfinished) => {}
