@@ -2,10 +2,11 @@ import { first, upload } from '../lib/visit.mjs';
 
 const others = ['uppy-rustus', 'uppy-tusd-node', 'copyparty', 'filepond', 'filepond-chunked'];
 
-const why = `The plain PUT needs 4.6 CPU s of all processes together, nginx included, and leaves two cores idle for a third of its time; ours needs
-  8: 2.4 the page's \`send\`, which copies twice into new memory, 2.2 reading for the checksums, 0.9 BLAKE3 in wasm, 1.4 the network process, 1.2 the
-  server. Tried: slices of the file (10), the same from workers (as much, and their requests outlive a reload), checksums in workers (as
-  much), whole files in one request (a tenth of the effort of sending, but acknowledged before they are proven: DESIGN.md)`;
+const why = `Both keep two cores busy for most of their time. The plain PUT needs 4.4 to 4.8 CPU s of all processes together, nginx included; ours 6.2 to 6.5:
+  2.3 reading for the checksums, 1 to 1.3 of it BLAKE3 in wasm, 1.1 handing the bytes to WebSockets, 0.7 to 1.2 the network process, 1.2 the server, which hashes too.
+  Tried: the same in requests (8: \`send\` copies twice into new memory), slices of the file (10), checksums in workers (as much), messages of
+  128 KiB to 1 MiB, packs of 4 MiB, 32 to 128 MiB read ahead (as much each), whole files in one request (a tenth of the effort of sending, but acknowledged before they are
+  proven: DESIGN.md)`;
 
 export default upload({
   isCharted: true,

@@ -14,6 +14,7 @@ test('after a reload in the middle the folder is dropped again and only what is 
   await uploader.ready();
   await uploader.drop([folder]);
   await until('half has arrived', async () => (await server.receivedBytes()) > size / 2);
+  expect(proxy.carried, 'its packs go through sockets').toBeGreaterThan(3);
   await page.reload();
 
   await uploader.ready();

@@ -32,11 +32,12 @@ test('the recipe of docs/proxies.md carries the page, an upload, a killed server
   expect(before, 'in the middle').toBeLessThan(380 * MiB);
   // Nginx answers now, in HTML.
   const answer = await until('nginx says 502', async () => {
-    const said = await fetch(`${proxy.url}/hoist/limits`);
+    const said = await fetch(`${proxy.url}/another/limits`);
     return said.status === 502 && said;
   });
   expect(answer.headers.get('content-type')).toContain('text/html');
-  await until('the page has met it, too', () => proxy.packs().includes(502));
+  await until('the page has met it, too', () => proxy.calls().includes(502));
+  expect(proxy.calls(), 'its packs went through sockets').toContain(101);
   await server.restart();
 
   await uploader.settled(180_000);

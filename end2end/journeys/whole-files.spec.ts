@@ -5,7 +5,7 @@ import { expect, test } from '../support/journey.js';
 import { seenOnTheWire, watchWire } from '../support/wire.js';
 
 // How a file travels is nobody's business but the browser's effort: ten times less for a whole file than for its slices.
-test('files that fit a request travel whole, small ones and pieces of large ones from memory', async ({ scratch, server, visit, browser }) => {
+test('files that fit a request travel whole, small ones from memory, and pieces of large ones through sockets', async ({ scratch, server, visit, browser }) => {
   const context = await browser.newContext();
   await watchWire(context);
   const { page, uploader } = await visit(server.url, { context });
@@ -29,7 +29,9 @@ test('files that fit a request travel whole, small ones and pieces of large ones
   await uploader.settled(60_000);
   const wire = await seenOnTheWire(page);
   expect(wire.slices).toBe(0);
-  expect(wire.buffers - buffers).toBeGreaterThan(6);
+  // The first ones leave before a socket is open.
+  expect(wire.carried).toBeGreaterThan(3);
+  expect(wire.buffers - buffers + wire.carried).toBeGreaterThan(6);
   expect(wire.lengths.reduce((sum, length) => sum + length), 'nothing is sent twice').toBe(
     [...whole, ...small, ...large].reduce((sum, path) => sum + statSync(path).size, 0),
   );

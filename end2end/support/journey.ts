@@ -26,7 +26,7 @@ export class Visit {
       if (message.type() !== 'error' && message.type() !== 'warning') return;
       const text = message.text();
       // Only said by the browser itself, of a connection that a journey broke on purpose.
-      if (this.linesMayBreak && /^Failed to load resource: net::ERR_/.test(text)) return;
+      if (this.linesMayBreak && /^(Failed to load resource: net::ERR_|WebSocket connection to .* failed)/.test(text)) return;
       // Nor of an answer that it brought about.
       const refused = /^Failed to load resource: the server responded with a status of (\d+)/.exec(text);
       if (refused && statuses.includes(Number(refused[1]))) return;

@@ -77,9 +77,18 @@ export class Nginx {
 
   /** Status of each pack that it has answered, in order. */
   packs(): number[] {
+    return this.statuses(/"POST [^ "]*\/packs [^"]*" (\d+)/);
+  }
+
+  /** Status of each call and of each handshake of the page. */
+  calls(): number[] {
+    return this.statuses(/"(?:POST|GET) \/hoist\/[^"]*" (\d+)/);
+  }
+
+  private statuses(pattern: RegExp): number[] {
     const lines = readFileSync(join(this.dir, 'access.log'), 'utf8').split('\n');
     return lines.flatMap((line) => {
-      const status = /"POST [^ "]*\/packs [^"]*" (\d+)/.exec(line)?.[1];
+      const status = pattern.exec(line)?.[1];
       return status ? [Number(status)] : [];
     });
   }

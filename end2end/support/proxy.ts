@@ -1,4 +1,5 @@
 import { createServer, connect, type Server as NetServer, type Socket } from 'node:net';
+import { frameAt, textOf } from './frames.js';
 import { Random } from './random.js';
 
 /**
@@ -38,6 +39,11 @@ export class FaultyProxy {
   readonly struck: Record<Fault, number> = { cut: 0, stall: 0, blackHole: 0 };
   /** Body bytes of packs that were passed on to the server. */
   passedBytes = 0;
+  /** WebSockets that were asked for, and packs that came over them. */
+  sockets = 0;
+  carried = 0;
+  /** Whether it knows no WebSockets, as many a proxy. */
+  refusesSockets = false;
   /**
    * Body bytes that had been passed on of packs whose answer never came, because of a fault or
    * because one side went away: what may have to be sent again.
@@ -46,7 +52,8 @@ export class FaultyProxy {
   /** Packs that have no answer yet. */
   private readonly open = new Set<Pack>();
   private readonly packs: Pack[] = [];
-  private readonly sockets = new Set<Socket>();
+  private readonly connections = new Set<Socket>();
+  private readonly swallow = new Set<() => void>();
   private listener: NetServer | undefined;
   private readonly plan: { at: number; fault: Fault; lasts: number | undefined }[] = [];
 
@@ -93,11 +100,16 @@ export class FaultyProxy {
     return this.packs.map(({ length, passed, fate }) => `${length} ${passed} ${fate}\n`).join('');
   }
 
+  /** From now on nothing that comes over the WebSockets of now is passed on, and nobody is told. */
+  swallowSockets(): void {
+    for (const each of this.swallow) each();
+  }
+
   /** Ends all connections, and takes no new ones. */
   async stop(): Promise<void> {
     this.plan.length = 0;
     const closed = new Promise((done) => this.listener?.close(done));
-    for (const socket of this.sockets) socket.destroy();
+    for (const socket of this.connections) socket.destroy();
     await closed;
   }
 
@@ -105,12 +117,14 @@ export class FaultyProxy {
     const server = connect(this.target, '127.0.0.1');
     for (const socket of [browser, server]) {
       socket.setNoDelay(true);
-      this.sockets.add(socket);
-      socket.on('close', () => this.sockets.delete(socket));
+      this.connections.add(socket);
+      socket.on('close', () => this.connections.delete(socket));
       socket.on('error', () => socket.destroy());
     }
     let request: Request | undefined;
     let head = Buffer.alloc(0);
+    /** Frames of a WebSocket follow, and no requests any more. */
+    let isSocket = false;
     /** In a black hole: what comes is swallowed. */
     let deaf = false;
     let stalled = false;
@@ -124,7 +138,12 @@ export class FaultyProxy {
       }
       unanswered = undefined;
     };
+    const turnDeaf = (): void => {
+      deaf ||= isSocket;
+    };
+    this.swallow.add(turnDeaf);
     browser.on('close', () => {
+      this.swallow.delete(turnDeaf);
       lose('the browser went away');
       // A server behind a black hole is not told that the browser has gone.
       if (!deaf) server.destroy();
@@ -135,7 +154,8 @@ export class FaultyProxy {
     });
     server.on('data', (bytes) => {
       if (deaf) return;
-      if (unanswered?.passed === unanswered?.length) {
+      // Over a socket the server says meanwhile how much it has taken.
+      if (unanswered?.passed === unanswered?.length && (!isSocket || bytes.includes('"status"'))) {
         if (unanswered) {
           this.open.delete(unanswered);
           unanswered.fate = bytes.toString('latin1', 0, 2000).replace(/\s+/g, ' ');
@@ -187,6 +207,22 @@ export class FaultyProxy {
     const take = (bytes: Buffer): void => {
       let rest = bytes;
       while (rest.length > 0 && !deaf && !browser.destroyed) {
+        if (!request && isSocket) {
+          head = Buffer.concat([head, rest]);
+          const frame = frameAt(head);
+          if (!frame || (frame.isText && head.length < frame.length)) return;
+          const end = frame.isText ? frame.length : frame.head;
+          pass(head.subarray(0, end));
+          if (frame.isText) {
+            unanswered = this.announced(JSON.parse(textOf(head, frame)) as { length: number });
+            this.carried += 1;
+          }
+          else request = { left: frame.length - end, pack: unanswered };
+          rest = head.subarray(end);
+          head = Buffer.alloc(0);
+          if (request?.left === 0) request = undefined;
+          continue;
+        }
         if (!request) {
           head = Buffer.concat([head, rest]);
           const end = head.indexOf('\r\n\r\n');
@@ -194,6 +230,12 @@ export class FaultyProxy {
           rest = head.subarray(end + 4);
           const lines = head.subarray(0, end + 4);
           request = this.begin(lines.toString('latin1'));
+          isSocket = /^upgrade: websocket/im.test(lines.toString('latin1'));
+          if (isSocket) this.sockets += 1;
+          if (isSocket && this.refusesSockets) {
+            browser.end('HTTP/1.1 501 Not Implemented\r\ncontent-length: 0\r\nconnection: close\r\n\r\n');
+            return;
+          }
           head = Buffer.alloc(0);
           pass(lines);
           if (request.pack) unanswered = request.pack;
@@ -227,15 +269,17 @@ export class FaultyProxy {
     browser.on('data', take);
   }
 
+  private announced({ length }: { length: number }): Pack {
+    const pack = { length, passed: 0, fate: 'on its way' };
+    this.open.add(pack);
+    this.packs.push(pack);
+    return pack;
+  }
+
   private begin(head: string): Request {
     if (/^transfer-encoding:/im.test(head)) throw new Error('a chunked request: this proxy does not know them');
     const length = Number(/^content-length: *(\d+)/im.exec(head)?.[1] ?? 0);
     const [method, path] = head.split(' ', 2);
-    const pack = method === 'POST' && path?.endsWith('/packs') ? { length, passed: 0, fate: 'on its way' } : undefined;
-    if (pack) {
-      this.open.add(pack);
-      this.packs.push(pack);
-    }
-    return { left: length, pack };
+    return { left: length, pack: method === 'POST' && path?.endsWith('/packs') ? this.announced({ length }) : undefined };
   }
 }

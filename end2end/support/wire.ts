@@ -3,8 +3,9 @@ import type { BrowserContext, Page } from '@playwright/test';
 /** Lengths of the chunks of all packs, as their manifests say. */
 interface Wire {
   lengths: number[];
-  /** How many packs were lists of slices, how many one buffer, and how many whole files in a form. */
+  /** How many packs were lists of slices, how many one buffer, how many whole files in a form, and how many went through sockets. */
   slices: number;
+  carried: number;
   buffers: number;
   forms: number;
 }
@@ -12,15 +13,15 @@ interface Wire {
 /** Reads the manifest of each pack that pages of this context send. */
 export async function watchWire(context: BrowserContext): Promise<void> {
   await context.addInitScript(() => {
-    const wire: Wire = { lengths: [], slices: 0, buffers: 0, forms: 0 };
+    const wire: Wire = { lengths: [], slices: 0, carried: 0, buffers: 0, forms: 0 };
     Object.assign(globalThis, { wire });
+    const note = (manifest: string): void => {
+      const { chunks } = JSON.parse(manifest) as { chunks: { length: number }[] };
+      wire.lengths.push(...chunks.map((each) => each.length));
+    };
     const { send } = XMLHttpRequest.prototype;
     XMLHttpRequest.prototype.send = function (this: XMLHttpRequest, body?: XMLHttpRequestBodyInit | Document | null) {
       const isBuffer = body instanceof Uint8Array;
-      const note = (manifest: string): void => {
-        const { chunks } = JSON.parse(manifest) as { chunks: { length: number }[] };
-        wire.lengths.push(...chunks.map((each) => each.length));
-      };
       if (body instanceof FormData) {
         wire.forms += 1;
         note(String(body.get('manifest')));
@@ -35,6 +36,16 @@ export async function watchWire(context: BrowserContext): Promise<void> {
         })();
       }
       send.call(this, body);
+    };
+    // Typed as one of its two shapes: the other is not ours.
+    const proto = Worker.prototype as { postMessage(message: { parts?: Uint8Array[] }, transfer?: Transferable[]): void };
+    const { postMessage } = proto;
+    proto.postMessage = function (message, transfer) {
+      if (message.parts) {
+        wire.carried += 1;
+        note(new TextDecoder().decode(message.parts[0]!.subarray(4)));
+      }
+      postMessage.call(this, message, transfer);
     };
   });
 }

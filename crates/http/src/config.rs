@@ -51,6 +51,12 @@ pub struct HttpConfig {
     pub transfers: usize,
     /// Most chunks of one pack that are being finished while the next ones arrive. Default 32.
     pub finishing: usize,
+    /// Most WebSockets at one time; 0 for none. Who gets none sends requests. Default 64.
+    pub sockets: usize,
+    /// How long packs may begin on one. What stands before the router (a proxy that signs people in, a layer with sessions)
+    /// is asked for each socket, so no later than this, and not for each pack; [`Self::authorize`] is asked for
+    /// each, with the head of the handshake. Default one minute.
+    pub socket_ms: u64,
     /// Where a form goes back to if its request names no page of ours. Default `/`.
     pub form_return: String,
     /// What time it is. Default the machine's clock.
@@ -71,6 +77,8 @@ impl Default for HttpConfig {
             drain_ms: 5_000,
             transfers: 1024,
             finishing: 32,
+            sockets: 64,
+            socket_ms: 60_000,
             form_return: "/".to_owned(),
             clock: Clock::default(),
             packs: Arc::default(),

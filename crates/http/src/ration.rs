@@ -9,6 +9,8 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf, Take};
 
+use crate::seat::Seat;
+
 /// Most bytes that one of so many connections reads in one go: few trips for a large file, 64 connections
 /// fit into the cache, and a thousand hold little. Some room above round numbers: somebody may only ask.
 pub(crate) const fn ration(connections: usize) -> usize {
@@ -29,13 +31,16 @@ pub(crate) struct Rationed<S> {
     inner: Take<S>,
     /// Each connection has one.
     all: Arc<()>,
+    /// Its place, wherever it goes: an upgrade takes it along.
+    _seat: Seat,
 }
 
 impl<S: AsyncRead> Rationed<S> {
-    pub(crate) fn new(inner: S, all: Arc<()>) -> Self {
+    pub(crate) fn new(inner: S, all: Arc<()>, seat: Seat) -> Self {
         Self {
             inner: inner.take(0),
             all,
+            _seat: seat,
         }
     }
 }
@@ -90,7 +95,7 @@ mod tests {
     #[tokio::test]
     async fn a_connection_reads_less_as_others_come_and_more_when_they_are_gone() {
         let all = Arc::new(());
-        let mut one = Rationed::new(tokio::io::repeat(1), Arc::clone(&all));
+        let mut one = Rationed::new(tokio::io::repeat(1), Arc::clone(&all), Seat::new().1);
         let mut buffer = vec![0; 2 << 20];
         assert_eq!(one.read(&mut buffer).await.unwrap(), (1 << 20) - 1);
         let others = vec![Arc::clone(&all); 300];

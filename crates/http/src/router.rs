@@ -11,13 +11,14 @@ use axum::{
 use hoist_protocol::{ErrorCode, Millis, route};
 use hoist_store::Store;
 use http::{Method, StatusCode};
+use tokio::sync::Semaphore;
 
 use crate::{
     ApiError, HttpConfig, cancel, create, download, form, form_delete,
     guard::guard,
     limits, list, pack,
     shares::Who,
-    status, token,
+    socket, status, token,
     transfers::{Transfer, Transfers},
     zip,
 };
@@ -31,6 +32,8 @@ pub(crate) struct Core {
     transfers: Arc<Transfers>,
     /// Bytes of JSON in memory.
     json: Arc<Transfers>,
+    /// Room for WebSockets.
+    pub(crate) sockets: Arc<Semaphore>,
 }
 
 impl Core {
@@ -40,6 +43,7 @@ impl Core {
             store,
             transfers: Transfers::new(config.transfers),
             json: Transfers::new(json),
+            sockets: Arc::new(Semaphore::new(config.sockets.min(Semaphore::MAX_PERMITS))),
             config,
         }
     }
@@ -163,6 +167,7 @@ static ROUTES: &[Route] = &[
     Route::post("/uploads/{id}/tokens", |m| on(m, token::issue)),
     Route::post("/uploads/{id}/tokens/revoke", |m| on(m, token::revoke)),
     Route::post(route::PACKS, |m| on(m, pack::send_pack)),
+    Route::get(route::SOCKET, |m| on(m, socket::open)),
     Route::get("/files/{id}/{name}", |m| on(m, download::download)),
     Route::post(route::FORM, |m| on(m, form::form)),
     Route::post(route::FORM_DELETE, |m| on(m, form_delete::delete)),

@@ -5,7 +5,7 @@ use std::{
 };
 
 use axum::{Router, body::Body, extract::ConnectInfo};
-use http::Request;
+use http::{Request, header};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -23,6 +23,7 @@ use crate::{
     addresses::Addresses,
     idle::Idle,
     ration::{Rationed, ration},
+    seat::Seat,
 };
 
 /// What an accept loop is told. Spans are milliseconds.
@@ -229,29 +230,40 @@ async fn connection(
         tracing::debug!(cause = %error, "no TCP_NODELAY");
     }
     let for_requests = stopping.clone();
+    let (place, seat) = Seat::new();
+    let for_stream = seat.clone();
     let service = service_fn(move |request: Request<Incoming>| {
         let mut router = router.clone();
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
         request.extensions_mut().insert(for_requests.clone());
+        // Only there: others may be kept for longer than the connection lasts.
+        if request.headers().contains_key(header::UPGRADE) {
+            request.extensions_mut().insert(seat.clone());
+        }
         async move {
             let response: Result<_, Infallible> = router.call(request).await;
             response
         }
     });
     let stream = Idle::new(
-        Rationed::new(stream, all),
+        Rationed::new(stream, all, for_stream),
         Duration::from_millis(config.header_timeout_ms.min(config.idle_timeout_ms)),
         Duration::from_millis(config.idle_timeout_ms),
     );
-    let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), service));
-    let ended = tokio::select! {
-        ended = serving.as_mut() => ended,
-        () = stopping.stopping() => {
-            serving.as_mut().graceful_shutdown();
-            serving.await
+    let ended = {
+        let io = TokioIo::new(stream);
+        let mut serving = pin!(builder.serve_connection_with_upgrades(io, service));
+        tokio::select! {
+            ended = serving.as_mut() => ended,
+            () = stopping.stopping() => {
+                serving.as_mut().graceful_shutdown();
+                serving.await
+            }
         }
     };
+    // What was made of it lives on, and so does its place.
+    place.free().await;
     if let Err(error) = ended {
         tracing::debug!(%peer, cause = %error, "a connection broke off");
     }

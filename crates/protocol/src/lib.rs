@@ -34,6 +34,7 @@ mod message;
 mod path;
 mod range;
 pub mod route;
+mod socket;
 mod state;
 mod token;
 
@@ -49,6 +50,7 @@ pub use limits::Limits;
 pub use message::*;
 pub use path::{InvalidPath, MAX_NAME_BYTES, MAX_PATH_BYTES, MAX_PATH_DEPTH, RelativePath};
 pub use range::ByteRange;
+pub use socket::{SocketAnswer, SocketPack, SocketTaken};
 pub use state::{FileState, PauseReason};
 pub use token::{RevokeRequest, RevokeResponse, TokenRequest, TokenResponse, TokenRight};
 

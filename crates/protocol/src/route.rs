@@ -14,6 +14,8 @@ pub const DELETE: &str = "/uploads/delete";
 pub const RESTORE: &str = "/uploads/restore";
 /// Send a pack (`POST`).
 pub const PACKS: &str = "/packs";
+/// Packs over a WebSocket (`GET` with an upgrade).
+pub const SOCKET: &str = "/socket";
 /// The form of a page without JavaScript (`POST`).
 pub const FORM: &str = "/form";
 /// Delete files from a page without JavaScript (`POST`), as `id=…`.

@@ -12,8 +12,8 @@ use std::{collections::BTreeMap, fmt::Debug};
 use hoist_protocol::{
     ChunkLayout, CreateRequest, CreateResponse, DeleteRequest, DeleteResponse, ErrorBody,
     ErrorClass, ErrorCode, Limits, ListResponse, PackManifest, PackResponse, RevokeRequest,
-    RevokeResponse, StatusRequest, StatusResponse, TokenRequest, TokenResponse, chunk_checksum,
-    merge_checksums,
+    RevokeResponse, SocketAnswer, SocketPack, SocketTaken, StatusRequest, StatusResponse,
+    TokenRequest, TokenResponse, chunk_checksum, merge_checksums,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -87,6 +87,9 @@ fn every_example_is_what_the_program_reads_and_writes() {
             "CreateResponse" => round_trip::<CreateResponse>(&example),
             "PackManifest" | "PackManifest small" => round_trip::<PackManifest>(&example),
             "PackResponse" => round_trip::<PackResponse>(&example),
+            "SocketPack" => round_trip::<SocketPack>(&example),
+            "SocketTaken" => round_trip::<SocketTaken>(&example),
+            "SocketAnswer" => round_trip::<SocketAnswer>(&example),
             "StatusRequest" => round_trip::<StatusRequest>(&example),
             "StatusResponse" => round_trip::<StatusResponse>(&example),
             "ListResponse" => round_trip::<ListResponse>(&example),
@@ -101,7 +104,7 @@ fn every_example_is_what_the_program_reads_and_writes() {
             other => panic!("no type for the example {other}"),
         }
     }
-    assert_eq!(seen, 16, "an example is missing");
+    assert_eq!(seen, 19, "an example is missing");
 }
 
 #[test]

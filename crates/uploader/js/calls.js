@@ -1,6 +1,7 @@
 // Requests. Only XMLHttpRequest shows bytes on their way.
 
 import { giveBack, join } from './memory.js';
+import { carry, mayCarry, measure } from './socket.js';
 
 /**
  * Sends a request. `body`: nothing for a GET; a list of byte arrays is a pack, whose memory is given back; all else is
@@ -9,6 +10,15 @@ import { giveBack, join } from './memory.js';
  * refuses to send it at all.
  */
 export function send(url, headers, credentials, body, type, ended, progress) {
+  try {
+    if (Array.isArray(body) && mayCarry(url, headers, body)) return carry(url, body, ended, progress);
+  } catch (error) {
+    console.error(error); // nothing has been given away
+  }
+  return ask(url, headers, credentials, body, type, ended, progress);
+}
+
+function ask(url, headers, credentials, body, type, ended, progress) {
   try {
     const isPack = Array.isArray(body);
     const bytes = isPack ? join(body) : body;
@@ -26,6 +36,7 @@ export function send(url, headers, credentials, body, type, ended, progress) {
       const wait = [429, 503].includes(status) ? xhr.getResponseHeader('retry-after') : null;
       // Not before: who knows who has a hand in sending it.
       if (isPack) giveBack(bytes);
+      if (isPack && status === 200) measure(bytes.length);
       ended(status, wait ?? undefined, xhr.responseText);
     };
     // A listener on the upload costs a preflight elsewhere, so only packs have one.

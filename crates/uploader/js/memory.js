@@ -29,6 +29,8 @@ export function take(length) {
 /** Says that this buffer may be filled again once somebody gives it back. */
 export const own = (buffer) => ours.add(buffer);
 
+export const isOurs = (buffer) => ours.has(buffer);
+
 /** Gives memory of ours back when nobody looks at it any more; other memory is left alone. */
 export function giveBack({ buffer }) {
   const { byteLength } = buffer;

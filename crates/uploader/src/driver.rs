@@ -26,7 +26,7 @@ use crate::{
     few::Few,
     hash::{self, Reader},
     options::{Body, UploaderOptions},
-    transport::{Call, deletes},
+    transport::{self, Call, deletes},
 };
 
 /// Events handled without giving the page its turn. Only a callback that answers each event with
@@ -123,6 +123,7 @@ impl Driver {
             driver.leave_guard.borrow_mut().take();
             driver.tell_deletes_again();
             driver.calls.borrow_mut().clear();
+            transport::close_idle_sockets();
             // What is called back later must not be called when it is gone.
             let tick = driver.timer.take().map(|(id, _)| id);
             for id in [tick, driver.asked_later.take()].into_iter().flatten() {

@@ -33,4 +33,5 @@ mod support;
 mod table;
 mod tokens;
 mod visitors;
+mod websocket;
 mod zip;

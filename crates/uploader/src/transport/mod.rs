@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{json, options::UploaderOptions};
 
-pub(crate) use xhr::{Call, Payload, pack_blob, pack_form};
+pub(crate) use xhr::{Call, Payload, close_idle_sockets, pack_blob, pack_form};
 
 /// The host page's headers, as pairs of name and value.
 fn headers(options: &UploaderOptions) -> Array {

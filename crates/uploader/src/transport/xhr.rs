@@ -105,6 +105,13 @@ extern "C" {
     ) -> Option<Function>;
 }
 
+#[wasm_bindgen(module = "/js/socket.js")]
+extern "C" {
+    /// Closes the WebSockets through which nothing is sent.
+    #[wasm_bindgen(js_name = closeIdle)]
+    pub(crate) fn close_idle_sockets();
+}
+
 #[wasm_bindgen(module = "/js/bytes.js")]
 extern "C" {
     /// A pack of whole files.

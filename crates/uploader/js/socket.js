@@ -1,0 +1,246 @@
+// Packs over WebSockets, in a worker: what a page sends from memory is then copied once, into memory that the browser has
+// already, and beside the page's own work. Only where the browser is slower than the line; all else is a request.
+//
+// This file is both sides: the worker is made of it, because its own address is the only one that it knows.
+
+import { giveBack, isOurs, isRoomy, own } from './memory.js';
+import { isLocal } from './page.js';
+
+const NAME = 'hoist-sockets';
+/** As many as the page sends packs at one time. */
+const SOCKETS = 4;
+/** Bytes of one message, and most that are on their way and not yet taken. */
+const MESSAGE = 256 << 10;
+const WINDOW = 2 << 20;
+/** Sockets through which nothing goes are closed after this long; after a failure none is opened for as long. */
+const REST_MS = 20_000;
+/** Bytes in a millisecond above which a line is faster than this browser's requests; a Gbit/s is 125 000. */
+const FAST = 150_000;
+/** Requests in a row by which a line is judged, and milliseconds after which one begins a new row. */
+const ROW = 12;
+const PAUSE_MS = 2000;
+
+// The page's side.
+
+let worker;
+/** Where it has sockets to, and how many of them are open and free. */
+let target;
+let free = 0;
+/** Whether any was ever open; without one, none is tried again. */
+let wasOpen = false;
+let notBefore = 0;
+let resting;
+let lastId = 0;
+/** What goes through sockets now: who is told of it. */
+const packs = new Map();
+/** When the last requests ended, and their bytes. */
+let row = [];
+let isFast = false;
+
+/** A request took so many bytes to the server. */
+export function measure(bytes, now = performance.now()) {
+  if (now - (row.at(-1)?.now ?? 0) > PAUSE_MS) row = [];
+  row.push({ now, bytes });
+  if (row.length < ROW) return;
+  // What the first one brought, it brought before.
+  const sum = row.reduce((all, { bytes }) => all + bytes, -row[0].bytes);
+  isFast = sum > FAST * (now - row[0].now);
+  row.shift();
+}
+
+/** Whether a pack can go through a socket now; if it is only for want of one, some are opened for those to come. */
+export function mayCarry(url, headers, parts) {
+  if (!isRoomy || !(isFast || isLocal(url)) || !isOfUse(url, headers)) return false;
+  // Memory that is given away must be of use to nobody else. The head is copied.
+  const given = new Set(parts.slice(1).map(({ buffer }) => buffer));
+  if (given.size < parts.length - 1 || ![...given].every(isOurs)) return false;
+  if (!worker && performance.now() >= notBefore) start(url);
+  return target === url && free > 0;
+}
+
+function isOfUse(url, headers) {
+  // A handshake has no headers of ours, and has the visitor's cookie anywhere: only here it is known to be welcome.
+  const { origin, pathname } = new URL(url, location.href);
+  const isHere = headers.length === 0 && origin === location.origin && pathname.endsWith('/packs');
+  // In somebody's bundle this would be all of their program.
+  return isHere && new URL(import.meta.url).pathname.endsWith('/socket.js');
+}
+
+/** Sends a pack, as `send` of `calls.js`. Throws before anything is given away, or not at all. */
+export function carry(url, parts, ended, progress) {
+  const id = ++lastId;
+  const sent = parts.map((part, at) => (at === 0 ? part.slice() : part));
+  worker.postMessage(
+    { id, parts: sent },
+    sent.map(({ buffer }) => buffer),
+  );
+  packs.set(id, { ended, progress });
+  free -= 1;
+  clearTimeout(resting);
+  return () => {
+    if (!packs.delete(id)) return;
+    worker.postMessage({ id });
+    rest();
+  };
+}
+
+function start(url) {
+  const address = new URL(url.replace(/packs$/, 'socket'), location.href);
+  address.protocol = address.protocol.replace('http', 'ws');
+  try {
+    worker = new Worker(import.meta.url, { type: 'module', name: NAME });
+  } catch {
+    notBefore = Infinity; // of another origin than the page, as on a CDN, or forbidden by its policy
+    return;
+  }
+  target = url;
+  worker.onmessage = ({ data }) => hear(data);
+  worker.onerror = fail;
+  worker.postMessage({ address: address.href });
+  addEventListener('pagehide', stop);
+  rest();
+}
+
+function hear({ change, isOver, spare, id, taken, status, body }) {
+  if (change) free += change;
+  if (change > 0) wasOpen = true;
+  if (spare) {
+    own(spare);
+    giveBack({ buffer: spare });
+  }
+  const pack = packs.get(id);
+  if (taken !== undefined) pack?.progress(taken);
+  if (status !== undefined) {
+    packs.delete(id);
+    rest();
+    pack?.ended(status, undefined, body);
+  }
+  if (isOver) fail();
+}
+
+/** There are no sockets, or none any more. */
+function fail() {
+  notBefore = wasOpen ? performance.now() + REST_MS : Infinity;
+  stop();
+}
+
+function rest() {
+  clearTimeout(resting);
+  // If none has opened by then, none will.
+  if (packs.size === 0) resting = setTimeout(wasOpen ? stop : fail, REST_MS);
+}
+
+/** Closes what nobody uses. */
+export function closeIdle() {
+  if (packs.size === 0) stop();
+}
+
+/** Ends the worker, and with it all that it has under way: a page that goes must not go on sending. */
+function stop() {
+  clearTimeout(resting);
+  worker?.terminate();
+  worker = target = undefined;
+  free = 0;
+  isFast = false;
+  row = [];
+  removeEventListener('pagehide', stop);
+  const lost = [...packs.values()];
+  packs.clear();
+  for (const { ended } of lost) ended(0, undefined, '');
+}
+
+// The worker's side.
+
+let address;
+let hasFailed = false;
+const sockets = new Set();
+
+if (globalThis.name === NAME && !globalThis.document) {
+  globalThis.onmessage = ({ data }) => {
+    if (data.address) {
+      ({ address } = data);
+      // One, to see whether there are any.
+      open();
+    } else if (data.parts) begin(data);
+    else {
+      const socket = [...sockets].find(({ pack }) => pack?.id === data.id);
+      if (socket) close(socket);
+    }
+  };
+}
+
+function open() {
+  const line = new WebSocket(address);
+  const socket = { line, pack: undefined, isOpen: false, wasUsed: false };
+  sockets.add(socket);
+  line.onopen = () => {
+    socket.isOpen = true;
+    postMessage({ change: 1 });
+    if (!hasFailed && sockets.size < SOCKETS) open();
+  };
+  line.onmessage = ({ data }) => hearServer(socket, JSON.parse(data));
+  line.onclose = () => {
+    const { pack, isOpen } = socket;
+    // Else whoever lets in and shuts the door at once would be asked without an end.
+    hasFailed ||= !socket.wasUsed;
+    if (pack) postMessage({ id: pack.id, status: 0, body: '' });
+    else if (isOpen) postMessage({ change: -1 });
+    gone(socket);
+  };
+}
+
+/** In its place another one is opened, as long as that succeeds. */
+function gone(socket) {
+  sockets.delete(socket);
+  if (!hasFailed) open();
+  else if (sockets.size === 0) postMessage({ isOver: true });
+}
+
+/** Closes a socket that is not free. */
+function close(socket) {
+  socket.line.onmessage = socket.line.onclose = null;
+  socket.line.close();
+  gone(socket);
+}
+
+function begin({ id, parts }) {
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  const socket = [...sockets].find(({ line, pack }) => line.readyState === WebSocket.OPEN && !pack);
+  // The page has not heard yet that one was closed.
+  if (!socket) return postMessage({ id, status: 0, body: '', change: 1 });
+  socket.wasUsed = true;
+  socket.pack = { id, parts, length, at: 0, offset: 0, sent: 0, taken: 0 };
+  socket.line.send(JSON.stringify({ length }));
+  pump(socket);
+}
+
+function pump({ line, pack }) {
+  while (pack.at < pack.parts.length && pack.sent - pack.taken < WINDOW) {
+    const part = pack.parts[pack.at];
+    const piece = part.subarray(pack.offset, pack.offset + MESSAGE);
+    line.send(piece);
+    pack.sent += piece.length;
+    pack.offset += piece.length;
+    if (pack.offset < part.length) continue;
+    // It has been copied: the next reading can have its memory.
+    if (pack.at > 0) postMessage({ spare: part.buffer }, [part.buffer]);
+    pack.at += 1;
+    pack.offset = 0;
+  }
+}
+
+function hearServer(socket, { taken, status, body, last }) {
+  const { pack } = socket;
+  if (!pack) return;
+  if (taken !== undefined) {
+    pack.taken = taken;
+    postMessage({ id: pack.id, taken });
+    pump(socket);
+  } else if (last) {
+    postMessage({ id: pack.id, status, body });
+    close(socket);
+  } else {
+    socket.pack = undefined;
+    postMessage({ id: pack.id, status, body, change: 1 });
+  }
+}
