@@ -13,10 +13,10 @@ use crate::{browser, driver::Driver};
 pub(crate) use drop::take_drop;
 pub(crate) use input::take_input;
 
-/// After this long the page gets its turn.
-const TURN_MS: f64 = 25.0;
+/// After this long the page gets its turn. Two of them and a frame may pass before a timer of the page does.
+const TURN_MS: f64 = 8.0;
 /// Files between two looks at the clock: what a browser is asked for each can take a quarter of a millisecond.
-const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 16;
 
 /// What the browser tells of a file; `folder` if a walk knows it better.
 pub(crate) fn describe(file: &web_sys::File, folder: Option<&str>) -> Picked {
