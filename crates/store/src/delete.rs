@@ -9,7 +9,7 @@ use crate::{
     catalog::{Command, Outcome, Row, RowState},
     disk::layout,
     numbers::Numbers,
-    store::Shared,
+    store::{Shared, joined},
 };
 
 /// Rows that one look of the sweeper takes.
@@ -238,7 +238,10 @@ impl Shared {
     async fn delete(self: &Arc<Self>, now: Millis, row: &Row) -> Result<DeleteResult, StoreError> {
         let result = match row.state {
             RowState::Unfinished | RowState::Publishing => {
-                self.remove_unfinished(row.id).await?;
+                // In a task of its own: if who asked has gone, the upload must not stay ended and there.
+                let (shared, id) = (Arc::clone(self), row.id);
+                let remove = async move { shared.remove_unfinished(id).await };
+                joined(tokio::spawn(remove).await)??;
                 // The last chunk may have finished it meanwhile: then it is a file, and hidden.
                 let left = self.catalog.get(vec![row.id]).await?.pop();
                 match left.map(|row| row.state) {
@@ -313,20 +316,17 @@ impl Shared {
             // Whoever publishes it is let finish: then there is nothing unfinished to remove.
             active.end_unpublished().await;
         }
-        match self.catalog.get(vec![id]).await?.pop().map(|row| row.state) {
+        let found = self.catalog.get(vec![id]).await;
+        // Also if that failed: the one in memory takes no more bytes.
+        self.forget(id);
+        match found?.pop().map(|row| row.state) {
             Some(RowState::Unfinished) => {}
             // Published in the last moment.
-            _ => {
-                self.forget(id);
-                return Ok(());
-            }
+            _ => return Ok(()),
         }
         // The row first: bytes without a row are found and removed after the next start, while a row
         // without bytes would claim what is not there.
-        let removed = self.catalog.apply(Command::Remove { id }).await;
-        // Also if that failed: the one in memory takes no more bytes.
-        self.forget(id);
-        removed?;
+        self.catalog.apply(Command::Remove { id }).await?;
         let backend = Arc::clone(&self.backend);
         self.run("removing an upload", move || backend.clear(id, true))
             .await
