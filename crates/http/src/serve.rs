@@ -95,7 +95,8 @@ impl Stopping {
 ///
 /// When `shutdown` resolves, nothing new is accepted; packs end after their current whole chunk with
 /// 503 `unavailable`, other requests run to their end, and what still runs after
-/// [`ServeConfig::shutdown_ms`] is closed. Then this returns.
+/// [`ServeConfig::shutdown_ms`] is closed. Then this returns. A connection that a handler of yours has upgraded
+/// keeps its place until it ends, and should end with [`Stopping`]: nobody else closes it.
 ///
 /// # Examples
 ///

@@ -135,11 +135,14 @@ struct Cut;
 
 impl Socket {
     async fn serve(self, mut stream: WebSocket) {
-        let end = Instant::now() + Duration::from_millis(self.core.config.socket_ms);
-        while let Some(message) = self.next(&mut stream, end).await {
+        let age = Duration::from_millis(self.core.config.socket_ms);
+        let end = Instant::now() + age;
+        // Who is using it has been told by then that a pack was the last.
+        let late = end + age / 4;
+        while let Some(message) = self.next(&mut stream, late).await {
             let begun = match &message {
                 Message::Text(text) => serde_json::from_str::<SocketPack>(text).ok(),
-                Message::Ping(_) | Message::Pong(_) if self.is_over(end) => break,
+                Message::Ping(_) | Message::Pong(_) if self.is_over(late) => break,
                 Message::Ping(_) | Message::Pong(_) => continue,
                 Message::Binary(_) | Message::Close(_) => None,
             };
@@ -168,7 +171,7 @@ impl Socket {
     }
 
     /// What begins the next pack; `None` if there is to be none.
-    async fn next(&self, stream: &mut WebSocket, end: Instant) -> Option<Message> {
+    async fn next(&self, stream: &mut WebSocket, late: Instant) -> Option<Message> {
         let mut stopping = self.stopping.clone();
         let stopping = async {
             match &mut stopping {
@@ -179,9 +182,8 @@ impl Socket {
         tokio::select! {
             biased;
             message = stream.recv() => message?.ok(),
-            // Between packs nothing is lost.
             () = stopping => None,
-            () = sleep_until(end) => None,
+            () = sleep_until(late) => None,
         }
     }
 

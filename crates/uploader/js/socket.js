@@ -14,6 +14,10 @@ const MESSAGE = 256 << 10;
 const WINDOW = 2 << 20;
 /** Sockets through which nothing goes are closed after this long; after a failure none is opened for as long. */
 const REST_MS = 20_000;
+/** And for so long where none has ever carried anything: somebody on the way knows no WebSockets, or the server has no place. */
+const LONG_REST_MS = 300_000;
+/** One that is closed by the server sooner than this was not welcome, and not merely old. */
+const YOUNG_MS = 10_000;
 /** Bytes in a millisecond above which a line is faster than this browser's requests; a Gbit/s is 125 000. */
 const FAST = 150_000;
 /** Requests in a row by which a line is judged, and milliseconds after which one begins a new row. */
@@ -26,8 +30,9 @@ let worker;
 /** Where it has sockets to, and how many of them are open and free. */
 let target;
 let free = 0;
-/** Whether any was ever open; without one, none is tried again. */
-let wasOpen = false;
+/** Whether this worker has had an open socket, and whether a pack was ever answered there. */
+let hasOpened = false;
+let isProven = false;
 let notBefore = 0;
 let resting;
 let lastId = 0;
@@ -55,7 +60,7 @@ export function mayCarry(url, headers, parts) {
   const given = new Set(parts.slice(1).map(({ buffer }) => buffer));
   if (given.size < parts.length - 1 || ![...given].every(isOurs)) return false;
   if (!worker && performance.now() >= notBefore) start(url);
-  return target === url && free > 0;
+  return worker !== undefined && target === url && free > 0;
 }
 
 function isOfUse(url, headers) {
@@ -79,7 +84,7 @@ export function carry(url, parts, ended, progress) {
   clearTimeout(resting);
   return () => {
     if (!packs.delete(id)) return;
-    worker.postMessage({ id });
+    worker?.postMessage({ id });
     rest();
   };
 }
@@ -93,6 +98,7 @@ function start(url) {
     notBefore = Infinity; // of another origin than the page, as on a CDN, or forbidden by its policy
     return;
   }
+  if (target !== url) isProven = false;
   target = url;
   worker.onmessage = ({ data }) => hear(data);
   worker.onerror = fail;
@@ -103,7 +109,8 @@ function start(url) {
 
 function hear({ change, isOver, spare, id, taken, status, body }) {
   if (change) free += change;
-  if (change > 0) wasOpen = true;
+  if (change > 0) hasOpened = true;
+  if (status > 0) isProven = true;
   if (spare) {
     own(spare);
     giveBack({ buffer: spare });
@@ -120,14 +127,14 @@ function hear({ change, isOver, spare, id, taken, status, body }) {
 
 /** There are no sockets, or none any more. */
 function fail() {
-  notBefore = wasOpen ? performance.now() + REST_MS : Infinity;
+  notBefore = performance.now() + (isProven ? REST_MS : LONG_REST_MS);
   stop();
 }
 
 function rest() {
   clearTimeout(resting);
   // If none has opened by then, none will.
-  if (packs.size === 0) resting = setTimeout(wasOpen ? stop : fail, REST_MS);
+  if (worker && packs.size === 0) resting = setTimeout(hasOpened ? stop : fail, REST_MS);
 }
 
 /** Closes what nobody uses. */
@@ -138,22 +145,32 @@ export function closeIdle() {
 /** Ends the worker, and with it all that it has under way: a page that goes must not go on sending. */
 function stop() {
   clearTimeout(resting);
+  if (worker) worker.onmessage = worker.onerror = null;
   worker?.terminate();
-  worker = target = undefined;
+  worker = undefined;
   free = 0;
-  isFast = false;
+  hasOpened = isFast = false;
   row = [];
   removeEventListener('pagehide', stop);
-  const lost = [...packs.values()];
-  packs.clear();
-  for (const { ended } of lost) ended(0, undefined, '');
+  for (const [id, { ended }] of [...packs]) {
+    // One of those before may have aborted it.
+    if (!packs.delete(id)) continue;
+    try {
+      ended(0, undefined, '');
+    } catch (error) {
+      console.error(error); // the others must hear of theirs
+    }
+  }
 }
 
 // The worker's side.
 
 let address;
+/** Whether one was refused, cut or given up: then no more are opened, and when the last has gone requests take over. */
 let hasFailed = false;
 const sockets = new Set();
+/** Packs for which there was a socket when the page gave them away. */
+let waiting = [];
 
 if (globalThis.name === NAME && !globalThis.document) {
   globalThis.onmessage = ({ data }) => {
@@ -163,6 +180,9 @@ if (globalThis.name === NAME && !globalThis.document) {
       open();
     } else if (data.parts) begin(data);
     else {
+      // It may have been given up because nothing moved any more; where somebody has cancelled it, that costs little.
+      hasFailed = true;
+      waiting = waiting.filter(({ id }) => id !== data.id);
       const socket = [...sockets].find(({ pack }) => pack?.id === data.id);
       if (socket) close(socket);
     }
@@ -171,18 +191,20 @@ if (globalThis.name === NAME && !globalThis.document) {
 
 function open() {
   const line = new WebSocket(address);
-  const socket = { line, pack: undefined, isOpen: false, wasUsed: false };
+  const socket = { line, pack: undefined, isOpen: false, openedAt: 0 };
   sockets.add(socket);
   line.onopen = () => {
     socket.isOpen = true;
+    socket.openedAt = performance.now();
     postMessage({ change: 1 });
+    if (waiting.length > 0) give(socket, waiting.shift());
     if (!hasFailed && sockets.size < SOCKETS) open();
   };
   line.onmessage = ({ data }) => hearServer(socket, JSON.parse(data));
   line.onclose = () => {
-    const { pack, isOpen } = socket;
+    const { pack, isOpen, openedAt } = socket;
     // Else whoever lets in and shuts the door at once would be asked without an end.
-    hasFailed ||= !socket.wasUsed;
+    hasFailed ||= !isOpen || pack !== undefined || performance.now() - openedAt < YOUNG_MS;
     if (pack) postMessage({ id: pack.id, status: 0, body: '' });
     else if (isOpen) postMessage({ change: -1 });
     gone(socket);
@@ -192,9 +214,13 @@ function open() {
 /** In its place another one is opened, as long as that succeeds. */
 function gone(socket) {
   sockets.delete(socket);
-  if (!hasFailed) open();
-  else if (sockets.size === 0) postMessage({ isOver: true });
+  if (!hasFailed) return open();
+  for (const { id } of waiting) bounce(id);
+  waiting = [];
+  if (sockets.size === 0) postMessage({ isOver: true });
 }
+
+const bounce = (id) => postMessage({ id, status: 0, body: '', change: 1 });
 
 /** Closes a socket that is not free. */
 function close(socket) {
@@ -205,12 +231,17 @@ function close(socket) {
 
 function begin({ id, parts }) {
   const length = parts.reduce((sum, part) => sum + part.length, 0);
+  const pack = { id, parts, length, at: 0, offset: 0, sent: 0, taken: 0 };
   const socket = [...sockets].find(({ line, pack }) => line.readyState === WebSocket.OPEN && !pack);
-  // The page has not heard yet that one was closed.
-  if (!socket) return postMessage({ id, status: 0, body: '', change: 1 });
-  socket.wasUsed = true;
-  socket.pack = { id, parts, length, at: 0, offset: 0, sent: 0, taken: 0 };
-  socket.line.send(JSON.stringify({ length }));
+  if (socket) give(socket, pack);
+  // The server has closed it, and the page has not heard yet.
+  else if (hasFailed) bounce(id);
+  else waiting.push(pack);
+}
+
+function give(socket, pack) {
+  socket.pack = pack;
+  socket.line.send(JSON.stringify({ length: pack.length }));
   pump(socket);
 }
 
