@@ -8,10 +8,10 @@ export interface Frame {
 
 /** The frame that begins here; `undefined` as long as its head is not there. */
 export function frameAt(bytes: Buffer): Frame | undefined {
-  if (bytes.length < 14 && bytes.length < headSize(bytes)) return undefined;
+  const head = headSize(bytes);
+  if (bytes.length < head) return undefined;
   const short = bytes[1]! & 127;
   const payload = short === 127 ? Number(bytes.readBigUInt64BE(2)) : short === 126 ? bytes.readUInt16BE(2) : short;
-  const head = headSize(bytes);
   return { isText: (bytes[0]! & 15) === 1, head, length: head + payload };
 }
 

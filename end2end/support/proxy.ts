@@ -216,8 +216,7 @@ export class FaultyProxy {
           if (frame.isText) {
             unanswered = this.announced(JSON.parse(textOf(head, frame)) as { length: number });
             this.carried += 1;
-          }
-          else request = { left: frame.length - end, pack: unanswered };
+          } else request = { left: frame.length - end, pack: unanswered };
           rest = head.subarray(end);
           head = Buffer.alloc(0);
           if (request?.left === 0) request = undefined;
@@ -229,8 +228,9 @@ export class FaultyProxy {
           if (end < 0) return;
           rest = head.subarray(end + 4);
           const lines = head.subarray(0, end + 4);
-          request = this.begin(lines.toString('latin1'));
-          isSocket = /^upgrade: websocket/im.test(lines.toString('latin1'));
+          const text = lines.toString('latin1');
+          request = this.begin(text);
+          isSocket = /^upgrade: websocket/im.test(text);
           if (isSocket) this.sockets += 1;
           if (isSocket && this.refusesSockets) {
             browser.end('HTTP/1.1 501 Not Implemented\r\ncontent-length: 0\r\nconnection: close\r\n\r\n');

@@ -53,9 +53,9 @@ pub struct HttpConfig {
     pub finishing: usize,
     /// Most WebSockets at one time; 0 for none. Who gets none sends requests. Default 64.
     pub sockets: usize,
-    /// How long packs may begin on one, or a quarter longer if it rests. What stands before the router (a proxy that signs people in, a layer with sessions)
-    /// is asked for each socket, so no later than this, and not for each pack; [`Self::authorize`] is asked for
-    /// each, with the head of the handshake. Default one minute.
+    /// How long packs may begin on one, or a quarter longer if it rests. What stands before the router (a proxy
+    /// that signs people in, a layer with sessions) is asked for each socket, so about this often, and not for
+    /// each pack; [`Self::authorize`] is asked for each, with the head of the handshake. Default one minute.
     pub socket_ms: u64,
     /// Where a form goes back to if its request names no page of ours. Default `/`.
     pub form_return: String,

@@ -140,15 +140,15 @@ impl Socket {
         // Who is using it has been told by then that a pack was the last.
         let late = end + age / 4;
         while let Some(message) = self.next(&mut stream, late).await {
-            let begun = match &message {
-                Message::Text(text) => serde_json::from_str::<SocketPack>(text).ok(),
+            let begun = match message {
+                Message::Text(text) => serde_json::from_str(&text).ok(),
+                Message::Binary(_) => None,
+                Message::Close(_) => break,
                 Message::Ping(_) | Message::Pong(_) if self.is_over(late) => break,
                 Message::Ping(_) | Message::Pong(_) => continue,
-                Message::Binary(_) | Message::Close(_) => None,
             };
             let answered = match begun {
                 Some(SocketPack { length }) => self.pack(&mut stream, length).await,
-                None if matches!(message, Message::Close(_)) => break,
                 None => Ok((out_of_turn().into_response(), false)),
             };
             let Ok((answer, is_whole)) = answered else {

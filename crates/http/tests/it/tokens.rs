@@ -17,7 +17,7 @@ use crate::{
     visitors::{server, visit},
 };
 
-fn with(mut request: Request<Body>, name: &'static str, value: &str) -> Request<Body> {
+pub(crate) fn with(mut request: Request<Body>, name: &'static str, value: &str) -> Request<Body> {
     request.headers_mut().insert(name, value.parse().unwrap());
     request
 }
@@ -27,7 +27,7 @@ pub(crate) fn bearing(token: &str, request: Request<Body>) -> Request<Body> {
     with(request, "authorization", &format!("Bearer {token}"))
 }
 
-async fn create(server: &Server, owner: &str, name: &str) -> UploadId {
+pub(crate) async fn create(server: &Server, owner: &str, name: &str) -> UploadId {
     let body = serde_json::to_vec(&creates(vec![file(name, 2 * C)])).unwrap();
     let created = server
         .send(with(post("/uploads", body), "cookie", owner))

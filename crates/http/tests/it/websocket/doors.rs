@@ -21,7 +21,7 @@ async fn who_may_not_send_gets_no_socket_and_a_page_elsewhere_gets_none_with_any
     }
     let unknown = ("cookie", crate::table::UNKNOWN);
     assert_eq!(refused(&running, &[unknown]).await, 401);
-    let needed = visitors_upload(&running, &owner).await;
+    let needed = create(&running.server, &owner, "a").await;
     let reads = token(&running.server, &owner, needed, &["read"]).await;
     let reads = format!("Bearer {reads}");
     assert_eq!(
@@ -30,27 +30,11 @@ async fn who_may_not_send_gets_no_socket_and_a_page_elsewhere_gets_none_with_any
     );
 }
 
-/// An upload of a visitor.
-async fn visitors_upload(running: &Running, owner: &str) -> hoist_protocol::UploadId {
-    let body = crate::support::creates(vec![crate::support::file("a", 2 * C)]);
-    let body = serde_json::to_vec(&body).unwrap();
-    let mut request = crate::support::post("/uploads", body);
-    request
-        .headers_mut()
-        .insert("cookie", owner.parse().unwrap());
-    let created = running.server.send(request).await;
-    let mut created = created.json::<hoist_protocol::CreateResponse>();
-    match created.answers.remove(0) {
-        hoist_protocol::CreateAnswer::Needed(needed) => needed.id,
-        other => panic!("{other:?}"),
-    }
-}
-
 #[tokio::test]
 async fn each_pack_is_sent_by_whoever_opened_the_socket_and_no_longer_than_they_may() {
     let running = crate::running::start_on(server(), ServeConfig::default()).await;
     let owner = visit(&running.server, &[]).await;
-    let id = visitors_upload(&running, &owner).await;
+    let id = create(&running.server, &owner, "a").await;
     let layout = hoist_protocol::ChunkLayout::new(2 * C, C).unwrap();
     let content = crate::support::bytes(2 * C);
     let sends = token(&running.server, &owner, id, &["send"]).await;
@@ -73,10 +57,7 @@ async fn each_pack_is_sent_by_whoever_opened_the_socket_and_no_longer_than_they_
     );
     // The token ends while the socket is open.
     let path = format!("/uploads/{id}/tokens/revoke");
-    let mut revoke = crate::support::post(&path, "{}");
-    revoke
-        .headers_mut()
-        .insert("cookie", owner.parse().unwrap());
+    let revoke = with(crate::support::post(&path, "{}"), "cookie", &owner);
     assert!(running.server.send(revoke).await.status.is_success());
     let second = pack("one", 0, &[chunk(id, layout, 1, &content)]);
     begin(&mut socket, second.len(), &second).await;

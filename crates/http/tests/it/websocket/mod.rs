@@ -22,7 +22,7 @@ use tokio_tungstenite::{
 use crate::{
     running::{LONG, Running, start, start_default, until},
     support::{C, Server, chunk, pack},
-    tokens::token,
+    tokens::{create, token, with},
     visitors::{server, visit},
 };
 
