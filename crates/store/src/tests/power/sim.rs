@@ -58,6 +58,8 @@ struct State {
     taken: u64,
     /// The step that fails, and does nothing.
     fails: Option<u64>,
+    /// Whether the next sync of bytes is that step.
+    sync_fails: bool,
     seed: u64,
     /// Whether pieces are collected before they are written, as where a device is waited for.
     waits: bool,
@@ -161,6 +163,14 @@ impl State {
 
     fn fails_next(&self) -> bool {
         self.fails == Some(self.taken + 1)
+    }
+
+    /// Whether this sync of bytes fails.
+    fn fails_to_sync(&mut self) -> bool {
+        if std::mem::take(&mut self.sync_fails) {
+            self.fails = Some(self.taken + 1);
+        }
+        self.fails_next()
     }
 
     /// One more step; the one after the last is the death of the machine.
@@ -270,6 +280,11 @@ impl SimDisk {
     pub(super) fn fail_in(&self, steps: u64) {
         let mut state = self.lock();
         state.fails = Some(state.taken + steps);
+    }
+
+    /// The next sync of bytes fails, whichever step that is.
+    pub(super) fn fail_next_sync(&self) {
+        self.lock().sync_fails = true;
     }
 
     /// Whether it has failed where it was told to.
@@ -403,7 +418,7 @@ impl Disk for SimDisk {
 
     fn sync_all(&self) -> io::Result<()> {
         let mut state = self.lock();
-        let fails = state.fails_next();
+        let fails = state.fails_to_sync();
         for inode in (0..state.inodes.len()).filter(|_| fails) {
             state.fail_to_sync_file(inode);
         }
@@ -479,7 +494,7 @@ impl DiskFile for SimFile {
 
     fn sync(&self) -> io::Result<()> {
         let mut state = self.0.lock();
-        if state.fails_next() {
+        if state.fails_to_sync() {
             state.fail_to_sync_file(self.1);
         }
         state.step()?;
