@@ -79,13 +79,16 @@ export async function handOver({ tab }, input, paths, { heap = false, probe = fa
   return { ms: seen.ended - seen.handed, ...tasksOf(seen), gaps: seen.gaps, handed: seen.handed, ...heapPeak };
 }
 
+/** Start and length of a long task are told in whole milliseconds. */
+const ROUNDING_MS = 1;
+
 /**
  * The longest task, apart from the one in which the browser hands the list over: most of that is the
  * browser's own, which a page that does nothing shows.
  */
 function tasksOf({ tasks, handed, ended }) {
-  const during = tasks.filter(({ start, duration }) => start + duration >= handed && start <= ended);
-  const isHandOver = ({ start, duration }) => start <= handed && handed <= start + duration;
+  const during = tasks.filter(({ start, duration }) => start + duration + ROUNDING_MS >= handed && start <= ended);
+  const isHandOver = ({ start, duration }) => start <= handed && handed <= start + duration + ROUNDING_MS;
   const longest = (list) => list.reduce((most, { duration }) => Math.max(most, duration), 0);
   return {
     handOverMs: longest(during.filter(isHandOver)),
