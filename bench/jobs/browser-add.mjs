@@ -9,8 +9,10 @@ const FILES = 10_000;
 const MANY = 100_000;
 /** A peer that takes longer stands as *more than that*. */
 const LIMIT_MS = 120_000;
+/** How long a page must have reacted; as in `isQuiet`, which cannot see it. */
+const QUIET_MS = 500;
 
-/** In the page: all are listed, and it has reacted for a while. */
+/** In the page: all are listed, and it has reacted for half a second. */
 function isQuiet() {
   return new Promise((done) => {
     let since = performance.now();
@@ -52,6 +54,7 @@ export default {
   measure: 'empty',
   columns: {
     'responsive after, s': { of: ({ responsive }) => responsive / 1000 },
+    'all listed after, s': { of: ({ ms }) => (ms - QUIET_MS) / 1000 },
     'JS heap peak, MB': { of: ({ heapBytes }) => heapBytes / MB },
     'with buffers and DOM, MB': { of: ({ memoryBytes }) => memoryBytes / MB },
   },
@@ -65,10 +68,11 @@ export default {
     'empty-100000': contestant('empty', MANY, ', 100 000 files'),
   },
   goals: ({ value }) => {
-    const beyond = (more) => value('tmpfs', `hoist${more}`, 'responsive after, s') - value('tmpfs', `empty${more}`, 'responsive after, s');
+    const after = (name) => value('tmpfs', name, 'responsive after, s');
     return [
-      { goal: 'responsive within 0.1 s of the empty page, s', is: beyond(''), most: 0.1 },
-      { goal: '100 000 files are linear: at most 12 times as long as 10 000', is: beyond('-100000') / beyond(''), most: 12 },
+      { goal: 'responsive within 0.1 s of the empty page, s', is: after('hoist') - after('empty'), most: 0.1 },
+      // Not beyond the empty page: with so many, that itself can block for longer.
+      { goal: '100 000 files are linear: responsive after at most 12 times as long as 10 000', is: after('hoist-100000') / after('hoist'), most: 12 },
     ];
   },
 };
