@@ -328,6 +328,7 @@ impl File {
             shown: self.shown,
             upload: self.upload,
             is_from_this_visit: self.is_from_this_visit,
+            is_not_taken: self.is_not_taken,
             offers: self.offers(snapshot),
         }
     }

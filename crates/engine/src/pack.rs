@@ -35,7 +35,7 @@ pub(crate) struct Pack {
     pub(crate) chunks: Vec<Carried>,
     pub(crate) bytes: u64,
     /// Bytes of it that the network says it took.
-    sent: u64,
+    pub(crate) sent: u64,
     /// How many chunks lie wholly in `sent`, and how many bytes of the next.
     cursor: (usize, u64),
     /// No progress and no answer for this long: it is given up.
@@ -335,9 +335,11 @@ impl Engine {
         };
         let before = pack.sent;
         let gained = pack.progress(sent);
-        if pack.sent > before {
+        let taken = pack.sent.saturating_sub(before);
+        if taken > 0 {
             *expires = now.plus(pack.patience_ms).min(pack.ends_at);
         }
+        self.rate.add(taken);
         for (key, upload, part) in gained {
             if self.is_sending(key, upload) {
                 self.transfer(key, |transfer| {

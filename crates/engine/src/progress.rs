@@ -21,6 +21,7 @@ impl File {
         let mut tally = Tally {
             totals: Totals {
                 unsettled: one(self.is_from_this_visit && self.is_unsettled()),
+                not_taken: one(self.is_not_taken && matches!(self.stage, Stage::Failed(_))),
                 needs_file: one(matches!(self.stage, Stage::NeedsFile)),
                 listed_finished: one(!self.is_from_this_visit
                     && matches!(self.stage, Stage::Done(_) | Stage::Present(_))),
@@ -62,6 +63,7 @@ impl Totals {
             present: n(self.present, other.present),
             failed: n(self.failed, other.failed),
             conflicts: n(self.conflicts, other.conflicts),
+            not_taken: n(self.not_taken, other.not_taken),
             unsettled: n(self.unsettled, other.unsettled),
             needs_file: n(self.needs_file, other.needs_file),
             listed_finished: n(self.listed_finished, other.listed_finished),

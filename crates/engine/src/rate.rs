@@ -1,63 +1,74 @@
-//! How fast acknowledged bytes come in, and how long the rest will take.
+//! How fast bytes move, and how long the rest will take.
+
+use std::collections::VecDeque;
 
 use hoist_protocol::Millis;
 
-/// Shortest span that is measured as one sample.
+/// How far apart samples are at least.
 const SAMPLE_MS: u64 = 500;
-/// Memory of the average: what was twice as long ago counts for little.
-const MEMORY_MS: u64 = 8_000;
+/// What is older than this does not count.
+const WINDOW_MS: u64 = 10_000;
+/// What the network takes at first goes into buffers, faster than any line.
+const BUFFERS_MS: u64 = 1_000;
 /// Nothing is said before this much time was measured: early figures jump.
-const STABLE_MS: u64 = 3_000;
+const STABLE_MS: u64 = 2_000;
 /// A longer gap was sleep, not slowness.
 const GAP_MS: u64 = 30_000;
 
-/// A moving average over wall time, in whole numbers.
-#[derive(Clone, Copy, Debug, Default)]
+/// The mean of the last seconds, in whole numbers.
+///
+/// Counted is what the network took, and not only what is acknowledged: on a slow line minutes pass between two
+/// acknowledgements, and then many bytes seem to come at once. What did not arrive is taken out again.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Rate {
-    /// Where the present sample began; `None` while nothing is sent.
+    /// Acknowledged, or on its way as the network says.
+    moved: u64,
+    /// For how long something was on its way, without sleep.
+    active_ms: u64,
+    /// When that was last looked at; `None` while nothing is sent.
     from: Option<Millis>,
-    bytes: u64,
+    /// `active_ms` and `moved` of the last seconds.
+    samples: VecDeque<(u64, u64)>,
     bytes_per_s: u64,
-    measured_ms: u64,
 }
 
 impl Rate {
-    /// Bytes were acknowledged.
-    pub(crate) const fn acknowledged(&mut self, bytes: u64) {
-        self.bytes = self.bytes.saturating_add(bytes);
+    /// Bytes were acknowledged, or the network took them.
+    pub(crate) const fn add(&mut self, bytes: u64) {
+        self.moved = self.moved.wrapping_add(bytes);
+    }
+
+    /// What the network took of a request is acknowledged, which counts by itself, or has not arrived.
+    pub(crate) const fn end_request(&mut self, taken: u64) {
+        self.moved = self.moved.wrapping_sub(taken);
     }
 
     /// Looks at the clock. While nothing is under way time does not count.
     pub(crate) fn look(&mut self, now: Millis, is_sending: bool) {
-        let Some(from) = self.from else {
-            if is_sending {
-                self.from = Some(now);
-            }
-            self.bytes = 0;
-            return;
-        };
-        let span = now.since(from);
+        let span = self.from.map_or(0, |from| now.since(from));
+        self.from = is_sending.then_some(now);
         if span > GAP_MS {
-            self.bytes = 0;
-            self.from = is_sending.then_some(now);
+            self.samples.clear();
             return;
         }
-        if span >= SAMPLE_MS || (!is_sending && span > 0) {
-            let sample = self.bytes.saturating_mul(1000) / span;
-            // The memory grows from nothing, so that the first samples are a plain mean.
-            let memory = self.measured_ms.min(MEMORY_MS);
-            let weighed = self
-                .bytes_per_s
-                .saturating_mul(memory)
-                .saturating_add(sample.saturating_mul(span));
-            self.bytes_per_s = weighed / memory.saturating_add(span);
-            self.measured_ms = self.measured_ms.saturating_add(span);
-            self.bytes = 0;
-            self.from = Some(now);
+        self.active_ms = self.active_ms.saturating_add(span);
+        let since = |(at, _): &(u64, u64)| self.active_ms.saturating_sub(*at);
+        let age = self.samples.back().map_or(SAMPLE_MS, since);
+        if self.active_ms < BUFFERS_MS || age < SAMPLE_MS {
+            return;
         }
-        if !is_sending {
-            self.from = None;
+        let is_old = |sample: &(u64, u64)| since(sample) >= WINDOW_MS;
+        while self.samples.get(1).is_some_and(is_old) {
+            self.samples.pop_front();
         }
+        if let Some(first) = self.samples.front()
+            && since(first) >= STABLE_MS
+        {
+            // Less than nothing if much of it was lost.
+            let moved = self.moved.wrapping_sub(first.1).cast_signed().max(0);
+            self.bytes_per_s = moved.unsigned_abs().saturating_mul(1000) / since(first);
+        }
+        self.samples.push_back((self.active_ms, self.moved));
     }
 
     /// When to look next; `None` while nothing is sent.
@@ -67,7 +78,7 @@ impl Rate {
 
     /// Bytes per second, once it is stable.
     pub(crate) fn bytes_per_s(&self) -> Option<u64> {
-        (self.measured_ms >= STABLE_MS && self.bytes_per_s > 0).then_some(self.bytes_per_s)
+        (self.bytes_per_s > 0).then_some(self.bytes_per_s)
     }
 
     /// How long `left` bytes will take, in milliseconds; while something is sent.
@@ -86,11 +97,11 @@ mod tests {
         let mut rate = Rate::default();
         rate.look(Millis(0), true);
         for second in 1..=2 {
-            rate.acknowledged(1_000_000);
+            rate.add(1_000_000);
             rate.look(Millis(second * 1000), true);
             assert_eq!(rate.bytes_per_s(), None);
         }
-        rate.acknowledged(1_000_000);
+        rate.add(1_000_000);
         rate.look(Millis(3000), true);
         assert_eq!(rate.bytes_per_s(), Some(1_000_000));
         assert_eq!(rate.time_left_ms(10_000_000), Some(10_000));
@@ -101,7 +112,7 @@ mod tests {
         let mut rate = Rate::default();
         rate.look(Millis(0), true);
         for second in 1..=5 {
-            rate.acknowledged(2000);
+            rate.add(2000);
             rate.look(Millis(second * 1000), true);
         }
         rate.look(Millis(5000), false);
@@ -116,7 +127,7 @@ mod tests {
         let mut rate = Rate::default();
         rate.look(Millis(0), true);
         for second in 1..=40 {
-            rate.acknowledged(if second <= 20 { 100_000 } else { 1_000 });
+            rate.add(if second <= 20 { 100_000 } else { 1_000 });
             rate.look(Millis(second * 1000), true);
         }
         let now = rate.bytes_per_s().unwrap();
@@ -128,7 +139,7 @@ mod tests {
         let mut rate = Rate::default();
         rate.look(Millis(0), true);
         for n in 1..10 {
-            rate.acknowledged(u64::MAX);
+            rate.add(u64::MAX / 32);
             rate.look(Millis(n * 1000), true);
         }
         assert!(rate.time_left_ms(u64::MAX).is_some());

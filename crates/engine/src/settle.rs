@@ -20,6 +20,7 @@ impl Engine {
     /// are not missing; the others can be picked again once the status is known.
     pub(crate) fn end_pack(&mut self, pack: &Pack) {
         self.queue.held_bytes = self.queue.held_bytes.saturating_sub(pack.bytes);
+        self.rate.end_request(pack.sent);
         for &Carried { key, index, .. } in &pack.chunks {
             let work = self.read_transfer(key, |transfer| transfer.work(index));
             if work == Some(Some(Work::Flying(pack.request))) {
@@ -122,7 +123,7 @@ impl Engine {
             Some(transfer.acknowledge(index))
         });
         if is_news == Some(Some(true)) {
-            self.rate.acknowledged(len);
+            self.rate.add(len);
             self.notify(Notice::Chunk { key, index });
         }
     }
