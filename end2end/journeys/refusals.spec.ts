@@ -41,10 +41,48 @@ test.describe('a server that takes less than the page knows', () => {
     // A full share passes: the row waits, says why, and lets others by.
     await uploader.pick(writeRandomFile(scratch.path('more.bin'), 1000 * KiB, 'more'));
     await expect(uploader.row('more.bin')).toHaveAttribute('data-state', 'paused');
-    await expect(uploader.row('more.bin')).toContainText('The server is full');
+    await expect(uploader.row('more.bin')).toContainText('No room left');
     await expectEqualOnDisk(server, [small]);
     await context.close();
   });
+});
+
+test.describe('a server that says what it takes', () => {
+  test.use({ serverEnv: { HOIST_MAX_FILE_SIZE: '1MiB' } });
+
+  test('what is not accepted is counted beside the others, said aloud and cleared with them', async ({ scratch, server, visit }) => {
+    const { page, uploader } = await visit(server.url);
+    await uploader.ready();
+    const asked = sent(page, '/hoist/uploads');
+    const large = ['one.bin', 'two.bin'].map((name) => writeRandomFile(scratch.path(name), 2 * MiB, name));
+    await uploader.input.setInputFiles(large);
+    const [summary, said] = [uploader.root.locator('.hoist-uploader__summary'), uploader.root.getByRole('status')];
+    await expect(summary).toHaveText('2 files not accepted');
+    await expect(said).toHaveText('2 not accepted.');
+    await expect(uploader.row('two.bin')).toContainText('1 MB');
+    const small = writeRandomFile(scratch.path('small.bin'), 30 * KiB, 'small');
+    await uploader.pick(small);
+    await uploader.settled(10_000);
+    await expect(summary).toHaveText('1 of 1 file uploaded · 30.7 kB · 2 files not accepted');
+    expect(asked.filter((body) => body.includes('one.bin'))).toEqual([]);
+    await uploader.root.getByRole('button', { name: 'Clear list' }).click();
+    await expect(uploader.rows).toHaveCount(0);
+    await expect(summary).toHaveCount(0);
+    await expectEqualOnDisk(server, [small]);
+  });
+});
+
+test('a row says under which other name its file is stored', async ({ scratch, server, visit }) => {
+  const { uploader } = await visit(server.url);
+  await uploader.ready();
+  const path = scratch.path('note.txt');
+  await uploader.pick(writeRandomFile(path, 3000, 'first'));
+  await uploader.settled(10_000);
+  await expect(uploader.row('note.txt')).not.toContainText('stored as');
+  await uploader.pick(writeRandomFile(path, 4000, 'second'));
+  await uploader.settled(10_000);
+  await expect(uploader.row('note.txt').filter({ hasText: 'Done · 4 kB · stored as note (2).txt' })).toHaveCount(1);
+  expect(server.published()).toEqual(expect.arrayContaining(['note (2).txt', 'note.txt']));
 });
 
 for (const status of [403, 404, 415]) {

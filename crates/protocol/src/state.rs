@@ -138,7 +138,7 @@ impl PauseReason {
             Self::ByPerson => "Paused",
             Self::Offline => "Waiting for the network",
             Self::SignIn => "Waiting for you to sign in",
-            Self::DiskFull => "The server is full",
+            Self::DiskFull => "No room left",
             Self::RateLimited => "The server asked to slow down",
             Self::Stalled => "The connection stalled",
         }

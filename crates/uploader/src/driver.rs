@@ -297,7 +297,7 @@ impl Driver {
                 )
             };
             let rows = engine.snapshot().rows();
-            rows.filter(|row| row.is_from_this_visit && is_done(&row.state))
+            rows.filter(|row| row.is_from_this_visit && (row.is_not_taken || is_done(&row.state)))
                 .map(|row| row.key)
                 .collect()
         };

@@ -91,7 +91,9 @@ pub(crate) fn percent(part: u64, whole: u64) -> u64 {
 pub(crate) fn summary(overview: &Overview) -> String {
     let totals = &overview.totals;
     let mut parts = Vec::with_capacity(5);
-    if totals.unsettled == 0 {
+    if totals.files == 0 {
+        // Nothing but what follows.
+    } else if totals.unsettled == 0 {
         parts.push(format!(
             "{} of {} uploaded",
             count(u64::from(totals.finished)),
@@ -118,6 +120,12 @@ pub(crate) fn summary(overview: &Overview) -> String {
     }
     if totals.failed > 0 {
         parts.push(format!("{} failed", count(u64::from(totals.failed))));
+    }
+    if totals.not_taken > 0 {
+        parts.push(format!(
+            "{} not accepted",
+            files(u64::from(totals.not_taken))
+        ));
     }
     if totals.conflicts > 0 {
         parts.push(format!(
@@ -158,7 +166,7 @@ pub(crate) fn held(overview: &Overview) -> &'static str {
             "Please sign in again, in another tab if you like; then press “Resume all”."
         }
         Some(PauseReason::DiskFull) => {
-            "The server has no room left. It is tried again from time to time."
+            "There is no room left for your files. It is tried again from time to time."
         }
         Some(PauseReason::RateLimited) => {
             "The server is busy and asked to slow down. It goes on by itself."
@@ -306,6 +314,16 @@ mod tests {
             summary(&overview),
             "3 of 1,200 files uploaded · 4 MB · 2 failed"
         );
+        overview.totals.not_taken = 1;
+        assert_eq!(
+            summary(&overview),
+            "3 of 1,200 files uploaded · 4 MB · 2 failed · 1 file not accepted"
+        );
+        overview.totals = hoist_engine::Totals {
+            not_taken: 4,
+            ..Default::default()
+        };
+        assert_eq!(summary(&overview), "4 files not accepted");
     }
 
     #[test]

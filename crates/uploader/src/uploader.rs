@@ -237,7 +237,7 @@ impl Uploader {
         self.feed(Event::RetryAll);
     }
 
-    /// Takes the rows off the list that are stored, cancelled or deleted; the server is not told.
+    /// Takes the rows off the list that are stored, cancelled, deleted or were not accepted; the server is not told.
     pub fn clear(self) {
         if let Some(driver) = self.driver() {
             driver.clear();

@@ -80,6 +80,27 @@ fn the_first_html_says_what_is_unfinished_and_what_is_there() {
 }
 
 #[test]
+fn another_name_or_folder_than_the_picked_one_is_said() {
+    for (stored_as, is_said) in [
+        ("disks/a.txt", false),
+        ("disks/a (2).txt", true),
+        ("disks (2)/a.txt", true),
+        ("a.txt", true),
+        ("disks/aa.txt", true),
+    ] {
+        let mut upload = finished(1, "a.txt");
+        if let UploadStatus::Finished { receipt } = &mut upload {
+            "disks".clone_into(&mut receipt.path);
+            stored_as.clone_into(&mut receipt.stored_as);
+        }
+        let html = html(Some(list(vec![upload])));
+        let said = html.contains(&format!("Done · 1.5 MB · stored as {stored_as}"));
+        assert_eq!(said, is_said, "{stored_as}: {html}");
+        assert_eq!(html.contains("stored as"), is_said, "{stored_as}: {html}");
+    }
+}
+
+#[test]
 fn inside_a_form_of_the_page_there_is_no_other_and_the_button_says_where_to() {
     let options = UploaderOptions {
         in_form: true,

@@ -17,7 +17,7 @@ use unit::{bytes, span_ms};
 
 /// Resumable file upload: a page, and a server that loses nothing.
 ///
-/// Sizes are bytes, or have a unit: 64KiB, 1MiB, 32M, 2T. Spans have one: 30s, 10m, 12h, 7d.
+/// Sizes are bytes, or have a unit: 64KiB, 1MiB, 32MiB, 2TiB. Spans have one: 30s, 10m, 12h, 7d.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "hoist", version, max_term_width = 100)]
 pub struct Config {

@@ -1,7 +1,7 @@
 //! One file.
 
 use crate::Erase as _;
-use hoist_protocol::{FileState, OnConflict};
+use hoist_protocol::{FileState, OnConflict, Receipt};
 use leptos::prelude::*;
 
 use super::{
@@ -231,7 +231,7 @@ fn has_progress(file: &FileView) -> bool {
         )
 }
 
-/// The state in words, and the size.
+/// The state in words, the size, and under which other name the file is stored.
 fn words(file: &FileView) -> String {
     let word = file.state.word();
     if file.is_directory {
@@ -249,8 +249,18 @@ fn words(file: &FileView) -> String {
                 format::bytes(file.shown)
             )
         }
-        _ => format!("{word} · {size}"),
+        _ => {
+            let other = file.receipt().filter(|receipt| is_renamed(receipt));
+            let other = other.map(|receipt| format!(" · stored as {}", receipt.stored_as));
+            format!("{word} · {size}{}", other.unwrap_or_default())
+        }
     }
+}
+
+/// Whether the server has stored it under another name than it was picked with.
+fn is_renamed(receipt: &Receipt) -> bool {
+    let folder = receipt.stored_as.strip_suffix(&receipt.name);
+    folder.map(|folder| folder.trim_end_matches('/')) != Some(&receipt.path)
 }
 
 /// Puts a text on the clipboard, and says so once it is there. Nothing happens where there is none,

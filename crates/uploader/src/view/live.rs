@@ -33,6 +33,7 @@ struct Milestone {
     quarter: u64,
     failed: u32,
     conflicts: u32,
+    not_taken: u32,
     paused: Option<&'static str>,
 }
 
@@ -44,6 +45,7 @@ impl Milestone {
             quarter: format::percent(totals.shown, totals.bytes) / 25,
             failed: totals.failed,
             conflicts: totals.conflicts,
+            not_taken: totals.not_taken,
             paused: overview.paused.map(|reason| reason.word()),
         }
     }
@@ -54,22 +56,19 @@ impl Milestone {
             return None;
         }
         let totals = &overview.totals;
-        let trouble = match (totals.failed, totals.conflicts) {
-            (0, 0) => String::new(),
-            (failed, 0) => format!(" {} failed.", format::count(u64::from(failed))),
-            (0, conflicts) => format!(
-                " {} wait for your answer.",
-                format::count(u64::from(conflicts))
-            ),
-            (failed, conflicts) => format!(
-                " {} failed, {} wait for your answer.",
-                format::count(u64::from(failed)),
-                format::count(u64::from(conflicts))
-            ),
+        let some = |number: u32, words: &str| match number {
+            0 => String::new(),
+            _ => format!(" {} {words}.", format::count(u64::from(number))),
         };
+        let trouble = [
+            some(totals.failed, "failed"),
+            some(totals.conflicts, "wait for your answer"),
+            some(totals.not_taken, "not accepted"),
+        ]
+        .concat();
         match (before.is_busy, self.is_busy) {
             (false, true) => Some(format!(
-                "Uploading {}.",
+                "Uploading {}.{trouble}",
                 format::files(u64::from(totals.unsettled))
             )),
             (true, false) => Some(format!(
@@ -84,7 +83,10 @@ impl Milestone {
             (_, true) if self.quarter > before.quarter && self.quarter < 4 => {
                 Some(format!("{} percent uploaded.", self.quarter * 25))
             }
-            (_, true) if self.failed > before.failed || self.conflicts > before.conflicts => {
+            _ if self.failed > before.failed
+                || self.conflicts > before.conflicts
+                || self.not_taken > before.not_taken =>
+            {
                 Some(trouble.trim().to_owned())
             }
             _ => None,
@@ -129,5 +131,29 @@ mod tests {
                 "3 of 3 files uploaded."
             ]
         );
+    }
+
+    #[test]
+    fn what_is_not_accepted_is_said_with_and_without_something_to_send() {
+        let of = |unsettled, not_taken, failed| Overview {
+            totals: Totals {
+                files: unsettled,
+                unsettled,
+                not_taken,
+                failed,
+                ..Totals::default()
+            },
+            ..Overview::default()
+        };
+        let idle = of(0, 0, 0);
+        for (before, after, said) in [
+            (&idle, of(0, 2, 0), "2 not accepted."),
+            (&idle, of(3, 1, 0), "Uploading 3 files. 1 not accepted."),
+            (&of(3, 0, 0), of(3, 0, 1), "1 failed."),
+            (&of(3, 0, 1), of(2, 1, 1), "1 failed. 1 not accepted."),
+        ] {
+            let words = Milestone::of(&after).words(&Milestone::of(before), &after);
+            assert_eq!(words.as_deref(), Some(said));
+        }
     }
 }

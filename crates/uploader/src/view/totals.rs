@@ -10,7 +10,7 @@ const BUTTON: &str = "hoist-uploader__button hoist-uploader__button--small";
 
 /// Sums, rate and time left, and what can be done with all files at once.
 pub(super) fn totals_bar(uploader: Uploader) -> AnyView {
-    let is_shown = of(uploader, |overview| overview.totals.files > 0);
+    let is_shown = of(uploader, |o| o.totals.files + o.totals.not_taken > 0);
     when(is_shown, move || bar(uploader))
 }
 
@@ -63,7 +63,7 @@ fn bar(uploader: Uploader) -> AnyView {
         ),
         action(
             of(uploader, |o| {
-                o.totals.unsettled == 0 && o.totals.finished > 0
+                o.totals.unsettled == 0 && o.totals.finished + o.totals.not_taken > 0
             }),
             "Clear list",
             Uploader::clear,
@@ -80,7 +80,7 @@ fn bar(uploader: Uploader) -> AnyView {
                 text(uploader, |o| {
                     // Files of 0 bytes are a job too.
                     if o.totals.bytes == 0 {
-                        u64::from(o.totals.unsettled == 0)
+                        u64::from(o.totals.files > 0 && o.totals.unsettled == 0)
                     } else {
                         o.totals.shown
                     }

@@ -614,7 +614,7 @@ fn a_full_disk_pauses_and_is_tried_again_slowly() {
             > refuse 1 storage_full
               · retry a
               status #2 a
-              · paused: The server is full
+              · paused: No room left
             > wait 29s
             > wait 2s
               · resumed
@@ -644,7 +644,7 @@ fn a_file_that_does_not_fit_waits_alone() {
             > wait 20ms
               create #0 a
             > refuse 0 quota_exceeded
-              · paused: The server is full
+              · paused: No room left
             > wait 29s
             > wait 2s
               create #1 a
