@@ -17,6 +17,11 @@ pub(crate) use input::take_input;
 const TURN_MS: f64 = 8.0;
 /// Files between two looks at the clock: what a browser is asked for each can take a quarter of a millisecond.
 const AT_ONCE: usize = 16;
+/// As many are added at one time, in however many turns they were asked for: they are announced, read and sent together, and
+/// small groups cost as much as large ones.
+const TOGETHER: usize = 128;
+/// Nor do they wait for longer than this, should the browser take its time for each.
+const LONGEST_MS: f64 = 250.0;
 
 /// What the browser tells of a file; `folder` if a walk knows it better.
 pub(crate) fn describe(file: &web_sys::File, folder: Option<&str>) -> Picked {
@@ -54,21 +59,26 @@ pub(crate) fn folder_of(path: &str) -> &str {
         .map_or("", |(folder, _)| folder)
 }
 
-/// Adds files in slices; the first at once, so that nobody sees an idle uploader in between.
+/// Adds files in slices, so that the page goes on.
 pub(crate) fn add_files(driver: &std::rc::Rc<Driver>, files: Vec<web_sys::File>) {
     driver.begin_picking();
-    let mut files = files.into_iter();
-    add_for_a_turn(driver, &mut files);
-    if files.len() == 0 {
+    let mut files = Files {
+        left: files.into_iter(),
+        described: Vec::new(),
+        together: AT_ONCE,
+        added_ms: browser::now_ms(),
+    };
+    files.add_for_a_turn(driver);
+    if files.left.len() == 0 {
         driver.end_picking(0);
         return;
     }
     let me = std::rc::Rc::downgrade(driver);
     browser::spawn(async move {
-        while files.len() > 0 {
+        while files.left.len() > 0 {
             browser::sleep(0).await;
             let Some(driver) = me.upgrade() else { return };
-            add_for_a_turn(&driver, &mut files);
+            files.add_for_a_turn(&driver);
         }
         if let Some(driver) = me.upgrade() {
             driver.end_picking(0);
@@ -76,15 +86,33 @@ pub(crate) fn add_files(driver: &std::rc::Rc<Driver>, files: Vec<web_sys::File>)
     });
 }
 
-fn add_for_a_turn(driver: &Driver, files: &mut std::vec::IntoIter<web_sys::File>) {
-    let begun = browser::now_ms();
-    while files.len() > 0 && browser::now_ms() - begun < TURN_MS {
-        driver.add(
-            files
-                .by_ref()
-                .take(AT_ONCE)
-                .map(|file| (describe(&file, None), Some(File::from(file)))),
-        );
+/// Files that are to be added.
+struct Files {
+    left: std::vec::IntoIter<web_sys::File>,
+    /// Of those before, the ones that wait for more.
+    described: Vec<(Picked, Option<File>)>,
+    /// How many are added at one time: at first few, so that something is seen at once.
+    together: usize,
+    /// When that was done last.
+    added_ms: f64,
+}
+
+impl Files {
+    fn add_for_a_turn(&mut self, driver: &Driver) {
+        let begun = browser::now_ms();
+        let mut now = begun;
+        while self.left.len() > 0 && now - begun < TURN_MS {
+            let next = self.left.by_ref().take(AT_ONCE);
+            self.described
+                .extend(next.map(|file| (describe(&file, None), Some(File::from(file)))));
+            now = browser::now_ms();
+            let is_enough =
+                self.described.len() >= self.together || now - self.added_ms > LONGEST_MS;
+            if is_enough || self.left.len() == 0 {
+                driver.add(std::mem::take(&mut self.described));
+                (self.together, self.added_ms) = (TOGETHER, now);
+            }
+        }
     }
 }
 
