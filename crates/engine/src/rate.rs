@@ -14,6 +14,8 @@ const BUFFERS_MS: u64 = 1_000;
 const STABLE_MS: u64 = 2_000;
 /// A longer gap was sleep, not slowness.
 const GAP_MS: u64 = 30_000;
+/// So long nothing may be under way between two requests, while files are read, and it counts all the same.
+const BETWEEN_MS: u64 = 1_000;
 
 /// The mean of the last seconds, in whole numbers.
 ///
@@ -25,8 +27,9 @@ pub(crate) struct Rate {
     moved: u64,
     /// For how long something was on its way, without sleep.
     active_ms: u64,
-    /// When that was last looked at; `None` while nothing is sent.
-    from: Option<Millis>,
+    is_sending: bool,
+    /// When something was last seen to be on its way.
+    seen: Option<Millis>,
     /// `active_ms` and `moved` of the last seconds.
     samples: VecDeque<(u64, u64)>,
     bytes_per_s: u64,
@@ -43,10 +46,17 @@ impl Rate {
         self.moved = self.moved.wrapping_sub(taken);
     }
 
-    /// Looks at the clock. While nothing is under way time does not count.
+    /// Looks at the clock. While nothing is under way for longer, time does not count.
     pub(crate) fn look(&mut self, now: Millis, is_sending: bool) {
-        let span = self.from.map_or(0, |from| now.since(from));
-        self.from = is_sending.then_some(now);
+        let mut span = self.seen.map_or(0, |seen| now.since(seen));
+        if !self.is_sending && span > BETWEEN_MS {
+            span = 0;
+        }
+        if !is_sending && !self.is_sending {
+            return;
+        }
+        self.is_sending = is_sending;
+        self.seen = Some(now);
         if span > GAP_MS {
             self.samples.clear();
             return;
@@ -73,7 +83,8 @@ impl Rate {
 
     /// When to look next; `None` while nothing is sent.
     pub(crate) fn next_look(&self) -> Option<Millis> {
-        self.from.map(|from| from.plus(1000))
+        let seen = self.seen.filter(|_| self.is_sending);
+        seen.map(|seen| seen.plus(1000))
     }
 
     /// Bytes per second, once it is stable.
@@ -83,8 +94,8 @@ impl Rate {
 
     /// How long `left` bytes will take, in milliseconds; while something is sent.
     pub(crate) fn time_left_ms(&self, left: u64) -> Option<u64> {
-        self.from?;
-        Some(left.saturating_mul(1000) / self.bytes_per_s()?)
+        let rate = self.bytes_per_s().filter(|_| self.is_sending)?;
+        Some(left.saturating_mul(1000) / rate)
     }
 }
 
@@ -120,6 +131,40 @@ mod tests {
         rate.look(Millis(600_000), true);
         rate.look(Millis(40_000_000), true);
         assert_eq!(rate.bytes_per_s(), Some(2000));
+    }
+
+    #[test]
+    fn what_is_read_between_two_requests_takes_its_time_too() {
+        let mut rate = Rate::default();
+        for n in 0..100 {
+            rate.look(Millis(n * 100), true);
+            rate.add(1000);
+            rate.look(Millis(n * 100 + 10), false);
+        }
+        let now = rate.bytes_per_s().unwrap();
+        assert!((9_000..11_500).contains(&now), "{now}");
+    }
+
+    #[test]
+    fn what_was_lost_on_its_way_is_taken_out_again() {
+        let mut rate = Rate::default();
+        rate.look(Millis(0), true);
+        for second in 1..=8 {
+            rate.add(1000);
+            rate.look(Millis(second * 1000), true);
+        }
+        assert_eq!(rate.bytes_per_s(), Some(1000));
+        // Half of it has not arrived; and then nothing moves.
+        rate.end_request(4000);
+        rate.look(Millis(9000), true);
+        assert_eq!(rate.bytes_per_s(), Some(375));
+        for second in 10..=20 {
+            rate.look(Millis(second * 1000), true);
+        }
+        assert_eq!(rate.bytes_per_s(), None);
+        rate.end_request(4000);
+        rate.look(Millis(21_000), true);
+        assert_eq!(rate.bytes_per_s(), None);
     }
 
     #[test]
