@@ -57,13 +57,14 @@ test.describe('a server that says what it takes', () => {
     const large = ['one.bin', 'two.bin'].map((name) => writeRandomFile(scratch.path(name), 2 * MiB, name));
     await uploader.input.setInputFiles(large);
     const [summary, said] = [uploader.root.locator('.hoist-uploader__summary'), uploader.root.getByRole('status')];
-    await expect(summary).toHaveText('2 files not accepted');
+    await expect(summary).toHaveText('2 not accepted');
     await expect(said).toHaveText('2 not accepted.');
+    await expect(uploader.root.getByRole('progressbar', { name: 'All files' })).toBeHidden();
     await expect(uploader.row('two.bin')).toContainText('1 MB');
     const small = writeRandomFile(scratch.path('small.bin'), 30 * KiB, 'small');
     await uploader.pick(small);
     await uploader.settled(10_000);
-    await expect(summary).toHaveText('1 of 1 file uploaded · 30.7 kB · 2 files not accepted');
+    await expect(summary).toHaveText('1 of 1 file uploaded · 30.7 kB · 2 not accepted');
     expect(asked.filter((body) => body.includes('one.bin'))).toEqual([]);
     await uploader.root.getByRole('button', { name: 'Clear list' }).click();
     await expect(uploader.rows).toHaveCount(0);

@@ -20,7 +20,6 @@ impl Engine {
     /// are not missing; the others can be picked again once the status is known.
     pub(crate) fn end_pack(&mut self, pack: &Pack) {
         self.queue.held_bytes = self.queue.held_bytes.saturating_sub(pack.bytes);
-        self.rate.end_request(pack.sent);
         for &Carried { key, index, .. } in &pack.chunks {
             let work = self.read_transfer(key, |transfer| transfer.work(index));
             if work == Some(Some(Work::Flying(pack.request))) {
@@ -76,6 +75,8 @@ impl Engine {
             }
         }
         self.end_pack(&pack);
+        // What the network has not told of.
+        self.rate.add(acknowledged.saturating_sub(pack.sent));
         for receipt in response.receipts {
             if let Some(&key) = self.uploads.get(&receipt.id) {
                 self.finish(key, receipt);
@@ -123,7 +124,6 @@ impl Engine {
             Some(transfer.acknowledge(index))
         });
         if is_news == Some(Some(true)) {
-            self.rate.add(len);
             self.notify(Notice::Chunk { key, index });
         }
     }

@@ -36,7 +36,7 @@ pub struct FileRow<'a> {
     pub upload: Option<UploadId>,
     /// Whether the person added it in this visit; otherwise the server listed it.
     pub is_from_this_visit: bool,
-    /// Whether a restriction refused it when it was added.
+    /// Whether a restriction refused it when it was added, whatever came of it since.
     pub is_not_taken: bool,
     /// What a person can do with it now.
     pub offers: Offers,
@@ -96,7 +96,8 @@ pub struct Totals {
     pub failed: u32,
     /// Waiting for an answer of the person, because the name is taken.
     pub conflicts: u32,
-    /// Rows of this visit that a restriction refused when they were added. They are none of the others.
+    /// Rows of this visit that a restriction refused when they were added, and that stand there as failed. They are none of
+    /// the others.
     pub not_taken: u32,
     /// Not settled yet.
     pub unsettled: u32,
@@ -131,8 +132,7 @@ pub struct Snapshot {
     pub retry_at: Option<Millis>,
     /// Whether requests fail again and again, which is worth a word although all goes on by itself.
     pub is_failing: bool,
-    /// Bytes per second that the network took and that were not lost, of the last ten seconds in which something was sent;
-    /// once that can be told.
+    /// Bytes per second that the network takes, over the last ten seconds; once and as long as that can be told.
     pub rate_bytes_per_s: Option<u64>,
     /// Time left in milliseconds, once that can be told and while nothing holds the queue.
     pub time_left_ms: Option<u64>,

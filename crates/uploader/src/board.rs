@@ -87,7 +87,7 @@ pub struct Overview {
     pub paused: Option<PauseReason>,
     /// Whether requests fail again and again; they are repeated by themselves.
     pub is_failing: bool,
-    /// Bytes per second, once that can be told.
+    /// Bytes per second that the network takes, once and as long as that can be told.
     pub rate_bytes_per_s: Option<u64>,
     /// Time left in milliseconds, once that can be told.
     pub time_left_ms: Option<u64>,

@@ -283,7 +283,7 @@ impl Driver {
         self.feed(board::listed(first, list));
     }
 
-    /// Takes the rows off the list with which nothing more can happen, failed ones excepted.
+    /// Takes the rows off the list that [`crate::Uploader::clear`] names.
     pub(crate) fn clear(&self) {
         let done: Vec<FileKey> = {
             let engine = self.engine.borrow();

@@ -61,6 +61,14 @@ pub(crate) fn files(number: u64) -> String {
     )
 }
 
+/// `3 failed`; nothing if there is none.
+pub(crate) fn some(number: u32, words: &str) -> String {
+    match number {
+        0 => String::new(),
+        _ => count(u64::from(number)) + " " + words,
+    }
+}
+
 /// A time left, never more exact than it can be known.
 pub(crate) fn time_left(ms: u64) -> String {
     let seconds = ms.div_ceil(1000);
@@ -90,63 +98,48 @@ pub(crate) fn percent(part: u64, whole: u64) -> u64 {
 /// The line of the totals: what is done, how fast, how long still.
 pub(crate) fn summary(overview: &Overview) -> String {
     let totals = &overview.totals;
-    let mut parts = Vec::with_capacity(5);
+    let mut line = String::new();
+    let mut say = |part: &str| {
+        if !line.is_empty() && !part.is_empty() {
+            line.push_str(" · ");
+        }
+        line.push_str(part);
+    };
+    let of_files = || {
+        let finished = count(u64::from(totals.finished));
+        format!("{finished} of {}", files(u64::from(totals.files)))
+    };
     if totals.files == 0 {
         // Nothing but what follows.
     } else if totals.unsettled == 0 {
-        parts.push(format!(
-            "{} of {} uploaded",
-            count(u64::from(totals.finished)),
-            files(u64::from(totals.files))
-        ));
-        parts.push(bytes(totals.acknowledged));
+        say(&(of_files() + " uploaded"));
+        say(&bytes(totals.acknowledged));
     } else {
-        parts.push(format!(
-            "{} of {}",
-            count(u64::from(totals.finished)),
-            files(u64::from(totals.files))
-        ));
-        parts.push(format!(
-            "{} of {}",
-            bytes(totals.shown),
-            bytes(totals.bytes)
-        ));
+        say(&of_files());
+        say(&(bytes(totals.shown) + " of " + &bytes(totals.bytes)));
     }
-    if totals.present > 0 {
-        parts.push(format!(
-            "{} already there",
-            count(u64::from(totals.present))
-        ));
-    }
-    if totals.failed > 0 {
-        parts.push(format!("{} failed", count(u64::from(totals.failed))));
-    }
-    if totals.not_taken > 0 {
-        parts.push(format!(
-            "{} not accepted",
-            files(u64::from(totals.not_taken))
-        ));
-    }
-    if totals.conflicts > 0 {
-        parts.push(format!(
-            "{} waiting for your answer",
-            count(u64::from(totals.conflicts))
-        ));
+    for (number, words) in [
+        (totals.present, "already there"),
+        (totals.failed, "failed"),
+        (totals.not_taken, "not accepted"),
+        (totals.conflicts, "waiting for your answer"),
+    ] {
+        say(&some(number, words));
     }
     if totals.unsettled > 0 {
         match overview.paused {
-            Some(reason) => parts.push(reason.word().to_owned()),
+            Some(reason) => say(reason.word()),
             None => {
                 if let Some(rate) = overview.rate_bytes_per_s {
-                    parts.push(format!("{}/s", bytes(rate)));
+                    say(&(bytes(rate) + "/s"));
                 }
                 if let Some(left) = overview.time_left_ms {
-                    parts.push(time_left(left));
+                    say(&time_left(left));
                 }
             }
         }
     }
-    parts.join(" · ")
+    line
 }
 
 /// What holds the queue, and what ends it; empty if nothing does, or the person.
@@ -317,13 +310,13 @@ mod tests {
         overview.totals.not_taken = 1;
         assert_eq!(
             summary(&overview),
-            "3 of 1,200 files uploaded · 4 MB · 2 failed · 1 file not accepted"
+            "3 of 1,200 files uploaded · 4 MB · 2 failed · 1 not accepted"
         );
         overview.totals = hoist_engine::Totals {
             not_taken: 4,
             ..Default::default()
         };
-        assert_eq!(summary(&overview), "4 files not accepted");
+        assert_eq!(summary(&overview), "4 not accepted");
     }
 
     #[test]

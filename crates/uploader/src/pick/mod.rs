@@ -18,9 +18,9 @@ const TURN_MS: f64 = 8.0;
 /// Files between two looks at the clock: what a browser is asked for each can take a quarter of a millisecond.
 const AT_ONCE: usize = 16;
 /// As many are added at one time, in however many turns they were asked for: they are announced, read and sent together, and
-/// small groups cost as much as large ones.
+/// each group costs the same, however small.
 const TOGETHER: usize = 128;
-/// Nor do they wait for longer than this, should the browser take its time for each.
+/// Nor do those that are described wait for much longer than this, should the browser take its time for each.
 const LONGEST_MS: f64 = 250.0;
 
 /// What the browser tells of a file; `folder` if a walk knows it better.

@@ -250,17 +250,24 @@ fn words(file: &FileView) -> String {
             )
         }
         _ => {
-            let other = file.receipt().filter(|receipt| is_renamed(receipt));
-            let other = other.map(|receipt| format!(" · stored as {}", receipt.stored_as));
+            let other = file.receipt().and_then(other_name);
+            let other = other.map(|name| format!(" · stored as {name}"));
             format!("{word} · {size}{}", other.unwrap_or_default())
         }
     }
 }
 
-/// Whether the server has stored it under another name than it was picked with.
-fn is_renamed(receipt: &Receipt) -> bool {
-    let folder = receipt.stored_as.strip_suffix(&receipt.name);
-    folder.map(|folder| folder.trim_end_matches('/')) != Some(&receipt.path)
+/// What the server has stored it under, if that is not what was picked; without the folder, if that is the same.
+fn other_name(receipt: &Receipt) -> Option<&str> {
+    let Receipt {
+        stored_as, path, ..
+    } = receipt;
+    let (folder, name) = stored_as.rsplit_once('/').unwrap_or(("", stored_as));
+    match (folder == path, name == receipt.name) {
+        (true, true) => None,
+        (true, false) => Some(name),
+        (false, _) => Some(stored_as),
+    }
 }
 
 /// Puts a text on the clipboard, and says so once it is there. Nothing happens where there is none,

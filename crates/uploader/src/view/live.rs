@@ -8,13 +8,19 @@ use crate::{Overview, Uploader, format};
 
 /// One polite live region. It speaks at milestones, never with each change.
 pub(super) fn live(uploader: Uploader) -> AnyView {
-    let overview = uploader.overview();
+    let (overview, picking) = (uploader.overview(), uploader.is_picking());
     let said = RwSignal::new(String::new());
     Effect::new(move |before: Option<Milestone>| {
         let overview = overview.read();
-        let now = Milestone::of(&overview);
-        if let Some(words) = before.and_then(|before| now.words(&before, &overview)) {
-            said.set(words);
+        let mut now = Milestone::of(&overview);
+        if let Some(before) = before {
+            // Thousands come in many steps; they are one sentence.
+            if picking.get() {
+                now.not_taken = before.not_taken.min(now.not_taken);
+            }
+            if let Some(words) = now.words(&before, &overview) {
+                said.set(words);
+            }
         }
         now
     });
@@ -56,19 +62,18 @@ impl Milestone {
             return None;
         }
         let totals = &overview.totals;
-        let some = |number: u32, words: &str| match number {
+        let some = |number, words| match number {
             0 => String::new(),
-            _ => format!(" {} {words}.", format::count(u64::from(number))),
+            _ => format!(" {}.", format::some(number, words)),
         };
-        let trouble = [
-            some(totals.failed, "failed"),
-            some(totals.conflicts, "wait for your answer"),
-            some(totals.not_taken, "not accepted"),
-        ]
-        .concat();
+        let not_taken = self.not_taken.saturating_sub(before.not_taken);
+        let refused = some(not_taken, "not accepted");
+        let trouble = some(totals.failed, "failed")
+            + &some(totals.conflicts, "wait for your answer")
+            + &refused;
         match (before.is_busy, self.is_busy) {
             (false, true) => Some(format!(
-                "Uploading {}.{trouble}",
+                "Uploading {}.{refused}",
                 format::files(u64::from(totals.unsettled))
             )),
             (true, false) => Some(format!(
@@ -85,7 +90,7 @@ impl Milestone {
             }
             _ if self.failed > before.failed
                 || self.conflicts > before.conflicts
-                || self.not_taken > before.not_taken =>
+                || not_taken > 0 =>
             {
                 Some(trouble.trim().to_owned())
             }
@@ -148,6 +153,8 @@ mod tests {
         let idle = of(0, 0, 0);
         for (before, after, said) in [
             (&idle, of(0, 2, 0), "2 not accepted."),
+            (&of(0, 2, 0), of(0, 3, 0), "1 not accepted."),
+            (&of(0, 2, 1), of(1, 2, 1), "Uploading 1 file."),
             (&idle, of(3, 1, 0), "Uploading 3 files. 1 not accepted."),
             (&of(3, 0, 0), of(3, 0, 1), "1 failed."),
             (&of(3, 0, 1), of(2, 1, 1), "1 failed. 1 not accepted."),

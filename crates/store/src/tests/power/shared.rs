@@ -65,9 +65,16 @@ enum Fails {
     Sync,
 }
 
+struct Beside {
+    acknowledged: (bool, bool),
+    has_failed: bool,
+}
+
 /// A file of which a part has begun to come when something of another fails. Whether that one and then the
 /// first was acknowledged.
-async fn beside(is_range: bool, fails: Fails, seed: u64) -> (bool, bool) {
+///
+/// What is acknowledged is looked at; `has_failed` is whether that step was there at all.
+async fn beside(is_range: bool, fails: Fails, seed: u64) -> Beside {
     let config = with(Durability::Power, None);
     let catalog: Arc<dyn Catalog> = Arc::new(MemoryCatalog::default());
     let disk = SimDisk::new(u64::MAX, seed).at_once();
@@ -94,6 +101,7 @@ async fn beside(is_range: bool, fails: Fails, seed: u64) -> (bool, bool) {
     } else {
         bench.send(id, &all, OTHER).await.is_ok()
     };
+    let has_failed = disk.has_failed();
     disk.fail_at(0);
     begun.write(after).await;
     let is_first = begun.finish().await.is_ok();
@@ -105,18 +113,25 @@ async fn beside(is_range: bool, fails: Fails, seed: u64) -> (bool, bool) {
     let disk = disk.after_death(u64::MAX);
     let bench = start(&disk, &catalog, &config, "next").await.unwrap();
     assert!(bench.content(id).await == all, "{fails:?}, seed {seed}");
-    (is_other, is_first)
+    Beside {
+        acknowledged: (is_other, is_first),
+        has_failed,
+    }
 }
 
 #[tokio::test]
 async fn bytes_beside_which_a_sync_failed_are_not_acknowledged() {
     for (is_range, steps) in [(false, 20), (true, 120)] {
         for seed in 1..8 {
-            assert_eq!(beside(is_range, Fails::Sync, seed).await, (false, false));
-            assert_eq!(beside(is_range, Fails::Nothing, seed).await, (true, true));
+            let sync = beside(is_range, Fails::Sync, seed).await;
+            assert_eq!(sync.acknowledged, (false, false));
+            let nothing = beside(is_range, Fails::Nothing, seed).await;
+            assert_eq!(nothing.acknowledged, (true, true));
             // Which step is a sync differs from run to run; whatever fails, what is acknowledged is kept.
-            for step in 1..steps {
-                beside(is_range, Fails::Step(step), seed).await;
+            for step in 1..=steps {
+                let failed = beside(is_range, Fails::Step(step), seed).await;
+                assert!(failed.has_failed || step > 5, "{step}");
+                assert!(!failed.has_failed || step < steps, "more steps than {step}");
             }
         }
     }

@@ -273,7 +273,8 @@ impl SimDisk {
 
     /// From here on: the step of this number fails, and those after it do not.
     pub(super) fn fail_at(&self, step: u64) {
-        self.lock().fails = Some(step);
+        let mut state = self.lock();
+        (state.fails, state.sync_fails) = (Some(step), false);
     }
 
     /// As [`Self::fail_at`], counted from here.
