@@ -103,10 +103,7 @@ impl Engine {
 
     fn acknowledge(&mut self, chunk: Carried) {
         let Carried {
-            key,
-            upload,
-            index,
-            len,
+            key, upload, index, ..
         } = chunk;
         if !self.is_sending(key, upload) {
             return;

@@ -311,6 +311,35 @@ fn a_finished_file_that_is_added_again_is_asked_for_again() {
 }
 
 #[test]
+fn a_cancel_is_no_way_round_a_restriction() {
+    check_with(
+        |config| config.restrictions.max_file_size = Some(100_000),
+        "add a 2c
+        cancel a
+        retry a
+        cancel all
+        retry a
+        run",
+        expect![[r#"
+            > add a 2c
+              · not taken a: The file is larger than 100 kB.
+            > cancel a
+              · cancelled a
+            > retry a
+              · not taken a: The file is larger than 100 kB.
+              · retry a
+            > cancel all
+              · cancelled a
+            > retry a
+              · not taken a: The file is larger than 100 kB.
+              · retry a
+            > run
+            = a 0c/2c failed: The file is larger than 100 kB.
+        "#]],
+    );
+}
+
+#[test]
 fn restrictions_refuse_before_the_server_is_asked() {
     check_with(
         |config| {
