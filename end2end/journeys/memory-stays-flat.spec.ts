@@ -88,14 +88,16 @@ test('2 GiB need no more memory than half of one, in the server and in the brows
   expect(peak(buffers), 'buffers were seen').toBeGreaterThan(16 * MiB);
   expect(peak(buffers) - idleBrowser.buffers, 'buffers: peak over idle').toBeLessThanOrEqual(BUFFERS);
 
-  for (const [name, idle, samples] of [
-    ['server', idleServer, residentSamples],
-    ['archive', before, archiveSamples],
-    ['JS heap', idleBrowser.heap, heap],
-    ['wasm', idleBrowser.wasm, wasmSamples],
+  for (const [name, idle, samples, most] of [
+    // Each of its connections and threads has its largest moment at some time, by chance, and keeps a MiB or two: 0 to 7 were seen.
+    // What leaks does so with each of 2,048 chunks and 8,192 messages.
+    ['server', idleServer, residentSamples, 12 * MiB],
+    ['archive', before, archiveSamples, 5 * MiB],
+    ['JS heap', idleBrowser.heap, heap, 5 * MiB],
+    ['wasm', idleBrowser.wasm, wasmSamples, 5 * MiB],
   ] as const) {
     expect(peak(samples) - idle, `${name}: peak over idle`).toBeLessThanOrEqual(64 * MiB);
-    expect(growth(samples, GiB / 2, 2 * GiB), `${name}: growth from 0.5 to 2 GiB`).toBeLessThanOrEqual(5 * MiB);
+    expect(growth(samples, GiB / 2, 2 * GiB), `${name}: growth from 0.5 to 2 GiB`).toBeLessThanOrEqual(most);
   }
   await context.close();
 });
