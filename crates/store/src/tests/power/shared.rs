@@ -121,7 +121,7 @@ async fn beside(is_range: bool, fails: Fails, seed: u64) -> Beside {
 
 #[tokio::test]
 async fn bytes_beside_which_a_sync_failed_are_not_acknowledged() {
-    for (is_range, steps) in [(false, 20), (true, 120)] {
+    for (is_range, steps) in [(false, 30), (true, 160)] {
         for seed in 1..8 {
             let sync = beside(is_range, Fails::Sync, seed).await;
             assert_eq!(sync.acknowledged, (false, false));
