@@ -1,6 +1,7 @@
 import { MiB, writeRandomFile } from '../support/files.js';
 import { expectEqualOnDisk, expectNothingSentTwice } from '../support/expectations.js';
 import { expect, test } from '../support/journey.js';
+import { until } from '../support/server.js';
 
 for (const how of ['sockets', 'requests']) {
   test(`everything arrives over a line that cuts, stalls and swallows, and nothing is sent again but what broke: ${how}`, async ({ scratch, server, proxied, visit }) => {
@@ -11,10 +12,12 @@ for (const how of ['sockets', 'requests']) {
 
     const proxy = await proxied();
     proxy.refusesSockets = how === 'requests';
-    proxy.plague(each, 0.9 * size, 'bad line');
     const { uploader } = await visit(proxy.url, { linesMayBreak: true });
     await uploader.ready();
     await uploader.pick(picked);
+    // Of a line that breaks from the beginning sockets never see much: what is sent again goes in requests.
+    if (how === 'sockets') await until('sockets carry it', () => proxy.carried > 3);
+    proxy.plague(each, 0.9 * (size - proxy.passedBytes), 'bad line');
     await uploader.settled(9 * 60_000);
 
     await expectEqualOnDisk(server, picked);

@@ -3,7 +3,7 @@ import { expectEqualOnDisk, expectNothingSentTwice } from '../support/expectatio
 import { MiB, writeRandomFile } from '../support/files.js';
 import { expect, test } from '../support/journey.js';
 import { until } from '../support/server.js';
-import { seenOnTheWire, watchWire } from '../support/wire.js';
+import { seenOnTheWire, slowTime, watchWire } from '../support/wire.js';
 
 // Through sockets go pieces of large files, where the browser is slower than the line (DESIGN.md).
 
@@ -63,7 +63,7 @@ test('a server that dies takes its sockets along, and requests go on when it is 
   expect(before, 'not asked for again and again').toBeLessThan(12);
 });
 
-// Nobody's time but the page's runs otherwise: whatever this machine does, its line looks twenty times as fast, or as slow.
+// Whatever this machine does, its line looks twenty times as fast, or as slow.
 test.describe('on a line that is faster than the browser', () => {
   test.use({ serverEnv: { HOIST_HOSTS: 'fast.test' } });
 
@@ -74,10 +74,7 @@ test.describe('on a line that is faster than the browser', () => {
       const browser = await chromium.launch({ ...launchOptions, args });
       const context = await browser.newContext();
       await watchWire(context);
-      await context.addInitScript((by) => {
-        const now = performance.now.bind(performance);
-        performance.now = () => now() / by;
-      }, slower);
+      await slowTime(context, slower);
       const { page, uploader } = await visit(server.url.replace('127.0.0.1', 'fast.test'), { context });
       await uploader.ready();
       const films = [1, 2, 3].map((n) => writeRandomFile(scratch.path(`film ${n}.mkv`), (slower > 1 ? 160 : 40) * MiB, `fast ${n}`));

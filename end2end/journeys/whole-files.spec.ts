@@ -2,47 +2,43 @@ import { rmSync, statSync } from 'node:fs';
 import { expectEqualOnDisk } from '../support/expectations.js';
 import { KiB, MiB, writeRandomFile } from '../support/files.js';
 import { expect, test } from '../support/journey.js';
-import { seenOnTheWire, watchWire } from '../support/wire.js';
+import { seenOnTheWire, slowTime, watchWire } from '../support/wire.js';
 
-test.describe(() => {
-  // A chunk that is hashed waits a quarter of a second for the rest of its file, and no longer: a machine that stands still for so
-  // long sees slices.
-  test.describe.configure({ retries: 2 });
+// How a file travels is nobody's business but the browser's effort: ten times less for a whole file than for its slices.
+test('files that fit a request travel whole, small ones from memory, and pieces of large ones through sockets', async ({ scratch, server, visit, browser }) => {
+  const context = await browser.newContext();
+  await watchWire(context);
+  // A chunk that is hashed waits a quarter of a second for the rest of its file: also a machine that stands still meanwhile sees no slices.
+  await slowTime(context, 20);
+  const { page, uploader } = await visit(server.url, { context });
+  await uploader.ready();
+  const whole = [5, 6, 7].map((size) => writeRandomFile(scratch.path(`${size}.bin`), size * MiB + 1, `whole ${size}`));
+  await uploader.pick(whole);
+  await uploader.settled(30_000);
+  expect(await seenOnTheWire(page)).toMatchObject({ slices: 0, buffers: 0 });
 
-  // How a file travels is nobody's business but the browser's effort: ten times less for a whole file than for its slices.
-  test('files that fit a request travel whole, small ones from memory, and pieces of large ones through sockets', async ({ scratch, server, visit, browser }) => {
-    const context = await browser.newContext();
-    await watchWire(context);
-    const { page, uploader } = await visit(server.url, { context });
-    await uploader.ready();
-    const whole = [5, 6, 7].map((size) => writeRandomFile(scratch.path(`${size}.bin`), size * MiB + 1, `whole ${size}`));
-    await uploader.pick(whole);
-    await uploader.settled(30_000);
-    expect(await seenOnTheWire(page)).toMatchObject({ slices: 0, buffers: 0 });
+  const small = Array.from({ length: 300 }, (_, n) => writeRandomFile(scratch.path(`small ${n}.txt`), 3 * KiB + n, `small ${n}`));
+  await uploader.pick(small);
+  await uploader.settled(30_000);
+  const { buffers, slices } = await seenOnTheWire(page);
+  expect(slices).toBe(0);
+  expect(buffers).toBeGreaterThan(0);
+  expect(buffers, 'they share requests').toBeLessThan(30);
 
-    const small = Array.from({ length: 300 }, (_, n) => writeRandomFile(scratch.path(`small ${n}.txt`), 3 * KiB + n, `small ${n}`));
-    await uploader.pick(small);
-    await uploader.settled(30_000);
-    const { buffers, slices } = await seenOnTheWire(page);
-    expect(slices).toBe(0);
-    expect(buffers).toBeGreaterThan(0);
-    expect(buffers, 'they share requests').toBeLessThan(30);
-
-    // The smaller is just larger than what a server takes in one request.
-    const large = [40, 80].map((size) => writeRandomFile(scratch.path(`large ${size}.bin`), size * MiB + 5, `large ${size}`));
-    await uploader.pick(large);
-    await uploader.settled(60_000);
-    const wire = await seenOnTheWire(page);
-    expect(wire.slices).toBe(0);
-    // The first ones leave before a socket is open.
-    expect(wire.carried).toBeGreaterThan(3);
-    expect(wire.buffers - buffers + wire.carried).toBeGreaterThan(6);
-    expect(wire.lengths.reduce((sum, length) => sum + length), 'nothing is sent twice').toBe(
-      [...whole, ...small, ...large].reduce((sum, path) => sum + statSync(path).size, 0),
-    );
-    await expectEqualOnDisk(server, [...whole, ...small, ...large]);
-    await context.close();
-  });
+  // The smaller is just larger than what a server takes in one request.
+  const large = [40, 80].map((size) => writeRandomFile(scratch.path(`large ${size}.bin`), size * MiB + 5, `large ${size}`));
+  await uploader.pick(large);
+  await uploader.settled(60_000);
+  const wire = await seenOnTheWire(page);
+  expect(wire.slices).toBe(0);
+  // The first ones leave before a socket is open.
+  expect(wire.carried).toBeGreaterThan(3);
+  expect(wire.buffers - buffers + wire.carried).toBeGreaterThan(6);
+  expect(wire.lengths.reduce((sum, length) => sum + length), 'nothing is sent twice').toBe(
+    [...whole, ...small, ...large].reduce((sum, path) => sum + statSync(path).size, 0),
+  );
+  await expectEqualOnDisk(server, [...whole, ...small, ...large]);
+  await context.close();
 });
 
 // A phone has no memory to spare.

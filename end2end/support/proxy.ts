@@ -73,7 +73,7 @@ export class FaultyProxy {
     return `http://127.0.0.1:${this.port}`;
   }
 
-  /** Lets `each` faults of each kind strike, at random bytes spread over the first `bytes` body bytes. */
+  /** Lets `each` faults of each kind strike, at random bytes spread over the next `bytes` body bytes. */
   plague(each: number, bytes: number, seed: string): void {
     const random = new Random(seed);
     const faults = random.shuffled<Fault>((['cut', 'stall', 'blackHole'] as const).flatMap((fault) => Array<Fault>(each).fill(fault)));
@@ -81,7 +81,7 @@ export class FaultyProxy {
     const before = { cut: 0, stall: 0, blackHole: 0 };
     for (const [i, fault] of faults.entries()) {
       const lasts = before[fault]++ % 10 === 0 ? undefined : random.between(300, 3000);
-      this.plan.push({ at: Math.floor((i + random.next()) * share), fault, lasts });
+      this.plan.push({ at: this.passedBytes + Math.floor((i + random.next()) * share), fault, lasts });
     }
   }
 

@@ -50,6 +50,17 @@ export async function watchWire(context: BrowserContext): Promise<void> {
   });
 }
 
+/**
+ * Lets the time of each page of this context, but not its timers, go by slower: whatever this machine does, all that a page measures
+ * looks so many times as fast, and what it waits for comes so much later.
+ */
+export async function slowTime(context: BrowserContext, by: number): Promise<void> {
+  await context.addInitScript((by) => {
+    const now = performance.now.bind(performance);
+    performance.now = () => now() / by;
+  }, by);
+}
+
 /** What was seen so far. */
 export async function seenOnTheWire(page: Page): Promise<Wire> {
   return page.evaluate(() => (globalThis as unknown as { wire: Wire }).wire);
