@@ -8,8 +8,9 @@ use crate::{
     Durability, StoreError,
     backend::Incoming,
     catalog::{Command, Row, RowState},
+    load::read_set,
     publish::hash,
-    store::{Shared, joined, read_set},
+    store::{Shared, joined},
 };
 
 /// Bytes read at once.

@@ -13,7 +13,8 @@ use crate::{
     backend::Backend,
     catalog::{Command, Creation, Found, NoRoom, Outcome, Room, Row, RowState},
     disk::layout,
-    store::{Asked, Shared, TRIES},
+    load::{Asked, TRIES},
+    store::Shared,
 };
 
 /// Empty files and folders that are published at once by one create.

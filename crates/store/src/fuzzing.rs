@@ -26,8 +26,8 @@ use crate::{
     active::Active,
     backend::Backend as _,
     disk::{DiskBackend, RealDisk, layout},
+    load::read_set,
     read,
-    store::read_set,
 };
 
 /// A text as what says where a page of a list ended, as an owner, and as a token.

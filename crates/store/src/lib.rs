@@ -65,6 +65,7 @@ mod frames;
 #[doc(hidden)]
 pub mod fuzzing;
 mod inspect;
+mod load;
 mod memory;
 mod numbers;
 mod outbox;
@@ -77,6 +78,8 @@ mod publish;
 mod range;
 mod read;
 mod recover;
+mod rename;
+mod room;
 mod share;
 mod small;
 mod store;

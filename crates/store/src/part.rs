@@ -12,8 +12,8 @@ use crate::{
     ChunkAnswer, Party, RangeWriter, Store, StoreError,
     backend::{Incoming, Stored},
     figures::add,
+    load::{Asked, TRIES},
     range::PIECE,
-    store::{Asked, TRIES},
 };
 
 /// One part of a file, its bytes in order, whatever has come before.

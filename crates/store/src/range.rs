@@ -10,7 +10,8 @@ use crate::{
     active::{Active, Grant, RANGE, merge},
     backend::Incoming,
     figures::add,
-    store::{Asked, Shared, joined},
+    load::Asked,
+    store::{Shared, joined},
 };
 
 /// Most bytes that are written in one go.

@@ -14,7 +14,8 @@ use crate::{
     backend::Stored,
     catalog::{After, Row, RowState},
     disk::layout,
-    store::{Asked, Shared},
+    load::Asked,
+    store::Shared,
 };
 
 /// Checksums of one answer in all, so that a status of many large uploads stays small.

@@ -10,7 +10,7 @@ use crate::{
     backend::{Incoming, Stored},
     catalog::Row,
     chunk::Known,
-    store::{Asked, TRIES},
+    load::{Asked, TRIES},
 };
 
 /// Unfinished bytes, read like a file.
