@@ -2,7 +2,7 @@ import { appendFileSync, rmSync } from 'node:fs';
 import type { Page } from '@playwright/test';
 import { expectEqualOnDisk } from '../support/expectations.js';
 import { KiB, MiB, writeRandomFile } from '../support/files.js';
-import { gatePacks, openGate, packsWait } from '../support/gate.js';
+import { closeGate, gatePacks, openGate, packsWait } from '../support/gate.js';
 import { expect, test } from '../support/journey.js';
 import { until } from '../support/server.js';
 
@@ -108,6 +108,33 @@ test('a finished file is deleted on the server, comes back by undo, and a delete
   await until('the server has deleted it', async () => (await stored(next.page)).finished.length === 0);
   // And then it is forgotten.
   await until('nothing is kept', () => next.page.evaluate(() => localStorage.length === 0));
+  await context.close();
+});
+
+test('cancel all deletes what is stored, one undo brings all of it back, and the rows can be cleared', async ({ scratch, server, visit, browser }) => {
+  const context = await browser.newContext();
+  await gatePacks(context, 100);
+  const { page, uploader } = await visit(server.url, { context });
+  await uploader.ready();
+  const kept = [1, 2, 3].map((n) => writeRandomFile(scratch.path(`kept ${n}.bin`), n * 70 * KiB, `kept ${n}`));
+  await uploader.pick(kept);
+  await uploader.settled(30_000);
+  const button = (name: string) => uploader.root.getByRole('button', { name, exact: true });
+  await expect(button('Undo deletes')).toHaveCount(0);
+  await closeGate(page);
+  await uploader.pick(writeRandomFile(scratch.path('running.bin'), 96 * MiB, 'running'));
+  await button('Cancel all').click();
+  await expect(uploader.root.locator('.hoist-uploader__summary')).toHaveText('1 cancelled · 3 deleted');
+  await expect(uploader.root.getByRole('status')).toHaveText('1 cancelled.');
+  expect(await stored(page)).toEqual({ finished: [], unfinished: [] });
+
+  await button('Undo deletes').click();
+  for (const name of ['kept 1.bin', 'kept 2.bin', 'kept 3.bin']) await expect(uploader.row(name)).toHaveAttribute('data-state', 'done');
+  await expectEqualOnDisk(server, kept);
+  await expect(button('Undo deletes')).toHaveCount(0);
+  await expect(uploader.root.locator('.hoist-uploader__summary')).toContainText('3 of 3 files uploaded');
+  await button('Clear list').click();
+  await expect(uploader.row('running.bin')).toHaveCount(0);
   await context.close();
 });
 

@@ -44,6 +44,13 @@ export async function packsWait(page: Page, least = 1): Promise<void> {
   await page.waitForFunction((count) => (globalThis as unknown as { gate: Gate }).gate.waiting.length >= count, least);
 }
 
+/** Holds all packs from now on, however many were to pass. */
+export async function closeGate(page: Page): Promise<void> {
+  await page.evaluate(() => {
+    (globalThis as unknown as { gate: Gate }).gate.passes = 0;
+  });
+}
+
 /** Lets all packs go, those that wait and those to come. */
 export async function openGate(page: Page): Promise<void> {
   await page.evaluate(() => {

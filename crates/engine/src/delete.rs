@@ -357,6 +357,13 @@ impl Engine {
         }
     }
 
+    pub(crate) fn restore_all(&mut self) {
+        let is = |file: &File| file.is_from_this_visit && file.is_restorable();
+        for key in self.snapshot.keys_of(is) {
+            self.restore(key);
+        }
+    }
+
     /// The file is cancelled, and the server has nothing of it, or was told.
     pub(crate) fn cancelled(&mut self, key: FileKey) {
         self.let_go(key);
@@ -416,17 +423,7 @@ impl Engine {
     /// What was added in this visit: not started, dropped; running, stopped and deleted; finished,
     /// deleted. What was already there is taken off the list; what the server listed stays.
     pub(crate) fn cancel_all(&mut self) {
-        let keys: Vec<FileKey> = self
-            .snapshot
-            .visible
-            .iter()
-            .copied()
-            .filter(|&key| {
-                self.file(key)
-                    .is_some_and(|file: &File| file.is_from_this_visit)
-            })
-            .collect();
-        for key in keys {
+        for key in self.snapshot.keys_of(|file| file.is_from_this_visit) {
             self.cancel(key);
         }
     }

@@ -139,6 +139,7 @@ impl Engine {
             Event::CancelAll => self.cancel_all(),
             Event::Delete(key) => self.delete(key),
             Event::Restore(key) => self.restore(key),
+            Event::RestoreAll => self.restore_all(),
             Event::Retry(key) => self.retry(key),
             Event::RetryAll => self.retry_all(),
             Event::Resolve { key, choice } => self.resolve(key, choice),

@@ -145,6 +145,8 @@ pub enum Event {
     Delete(FileKey),
     /// The person takes the delete back.
     Restore(FileKey),
+    /// The person takes all deletes of this visit back that can be.
+    RestoreAll,
     /// The person tries a failed file again.
     Retry(FileKey),
     /// The person tries all failed files again.

@@ -139,6 +139,11 @@ impl File {
             )
     }
 
+    /// Whether it is deleted, and can be taken back.
+    pub(crate) const fn is_restorable(&self) -> bool {
+        matches!(&self.stage, Stage::Deleting(grave) if !grave.is_restoring)
+    }
+
     /// Whether it belongs to what the person wants sent in this visit.
     pub(crate) const fn is_counted(&self) -> bool {
         self.is_from_this_visit
@@ -306,7 +311,7 @@ impl File {
                 ),
             retry: failed && self.is_from_this_visit,
             delete: finished,
-            restore: matches!(&self.stage, Stage::Deleting(grave) if !grave.is_restoring),
+            restore: self.is_restorable(),
             resolve: matches!(self.stage, Stage::Conflict),
             remove: failed || finished || matches!(self.stage, Stage::Deleted | Stage::Conflict),
         }

@@ -137,18 +137,8 @@ impl Engine {
     pub(crate) fn retry_all(&mut self) {
         self.holds.end_waits();
         self.try_now();
-        let keys: Vec<FileKey> = self
-            .snapshot
-            .visible
-            .iter()
-            .copied()
-            .filter(|&key| {
-                self.file(key).is_some_and(|file| {
-                    matches!(file.stage, Stage::Failed(_)) && !file.is_not_taken
-                })
-            })
-            .collect();
-        for key in keys {
+        let is = |file: &File| matches!(file.stage, Stage::Failed(_)) && !file.is_not_taken;
+        for key in self.snapshot.keys_of(is) {
             self.retry(key);
         }
     }

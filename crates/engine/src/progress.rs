@@ -22,6 +22,10 @@ impl File {
             totals: Totals {
                 unsettled: one(self.is_from_this_visit && self.is_unsettled()),
                 not_taken: one(self.is_not_taken && matches!(self.stage, Stage::Failed(_))),
+                cancelled: one(self.is_from_this_visit && matches!(self.stage, Stage::Cancelled)),
+                deleted: one(self.is_from_this_visit
+                    && matches!(self.stage, Stage::Deleting(_) | Stage::Deleted)),
+                restorable: one(self.is_from_this_visit && self.is_restorable()),
                 needs_file: one(matches!(self.stage, Stage::NeedsFile)),
                 listed_finished: one(!self.is_from_this_visit
                     && matches!(self.stage, Stage::Done(_) | Stage::Present(_))),
@@ -64,6 +68,9 @@ impl Totals {
             failed: n(self.failed, other.failed),
             conflicts: n(self.conflicts, other.conflicts),
             not_taken: n(self.not_taken, other.not_taken),
+            cancelled: n(self.cancelled, other.cancelled),
+            deleted: n(self.deleted, other.deleted),
+            restorable: n(self.restorable, other.restorable),
             unsettled: n(self.unsettled, other.unsettled),
             needs_file: n(self.needs_file, other.needs_file),
             listed_finished: n(self.listed_finished, other.listed_finished),

@@ -99,6 +99,12 @@ pub struct Totals {
     /// Rows of this visit that a restriction refused when they were added, and that stand there as failed. They are none of
     /// the others.
     pub not_taken: u32,
+    /// Rows of this visit that are cancelled. They are none of the others.
+    pub cancelled: u32,
+    /// Rows of this visit that are deleted on the server. They are none of the others.
+    pub deleted: u32,
+    /// Of the deleted ones, those that can still be restored.
+    pub restorable: u32,
     /// Not settled yet.
     pub unsettled: u32,
     /// Rows that the server listed as unfinished and whose file is needed again.
@@ -177,6 +183,14 @@ impl Snapshot {
     /// All rows, oldest first.
     pub fn rows(&self) -> impl Iterator<Item = FileRow<'_>> {
         self.visible.iter().filter_map(|&key| self.row(key))
+    }
+
+    /// The rows of which this is true.
+    pub(crate) fn keys_of(&self, is: impl Fn(&File) -> bool) -> Vec<FileKey> {
+        let visible = self.visible.iter().copied();
+        visible
+            .filter(|&key| self.file(key).is_some_and(&is))
+            .collect()
     }
 
     pub(crate) fn file(&self, key: FileKey) -> Option<&File> {

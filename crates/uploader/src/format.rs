@@ -122,6 +122,8 @@ pub(crate) fn summary(overview: &Overview) -> String {
         (totals.present, "already there"),
         (totals.failed, "failed"),
         (totals.not_taken, "not accepted"),
+        (totals.cancelled, "cancelled"),
+        (totals.deleted, "deleted"),
         (totals.conflicts, "waiting for your answer"),
     ] {
         say(&some(number, words));
@@ -308,15 +310,17 @@ mod tests {
             "3 of 1,200 files uploaded · 4 MB · 2 failed"
         );
         overview.totals.not_taken = 1;
+        overview.totals.cancelled = 1_001;
         assert_eq!(
             summary(&overview),
-            "3 of 1,200 files uploaded · 4 MB · 2 failed · 1 not accepted"
+            "3 of 1,200 files uploaded · 4 MB · 2 failed · 1 not accepted · 1,001 cancelled"
         );
         overview.totals = hoist_engine::Totals {
             not_taken: 4,
+            deleted: 2,
             ..Default::default()
         };
-        assert_eq!(summary(&overview), "4 not accepted");
+        assert_eq!(summary(&overview), "4 not accepted · 2 deleted");
     }
 
     #[test]

@@ -195,7 +195,7 @@ impl Fuzzer {
 
     fn person(&mut self) -> Event {
         let key = self.key();
-        match self.up_to(17) {
+        match self.up_to(18) {
             0 => Event::Pause(key),
             1 | 2 => Event::Resume(key),
             3 => Event::PauseAll,
@@ -203,6 +203,7 @@ impl Fuzzer {
             6 => Event::Cancel(key),
             7 => Event::Delete(key),
             8 => Event::Restore(key),
+            17 => Event::RestoreAll,
             9 => Event::Retry(key),
             10 => Event::RetryAll,
             11 => Event::Resolve {

@@ -76,11 +76,20 @@ impl Milestone {
                 "Uploading {}.{refused}",
                 format::files(u64::from(totals.unsettled))
             )),
-            (true, false) => Some(format!(
-                "{} of {} uploaded.{trouble}",
-                format::count(u64::from(totals.finished)),
-                format::files(u64::from(totals.files))
-            )),
+            (true, false) => {
+                let uploaded = format!(
+                    "{} of {} uploaded.",
+                    format::count(u64::from(totals.finished)),
+                    format::files(u64::from(totals.files))
+                );
+                let uploaded = if totals.files > 0 {
+                    uploaded
+                } else {
+                    String::new()
+                };
+                let words = uploaded + &trouble + &some(totals.cancelled, "cancelled");
+                (!words.is_empty()).then(|| words.trim().to_owned())
+            }
             (_, true) if self.paused != before.paused => Some(
                 self.paused
                     .map_or_else(|| "Uploading goes on.".to_owned(), str::to_owned),
@@ -151,7 +160,10 @@ mod tests {
             ..Overview::default()
         };
         let idle = of(0, 0, 0);
+        let mut all_cancelled = of(0, 0, 0);
+        all_cancelled.totals.cancelled = 2;
         for (before, after, said) in [
+            (&of(2, 0, 0), all_cancelled, "2 cancelled."),
             (&idle, of(0, 2, 0), "2 not accepted."),
             (&of(0, 2, 0), of(0, 3, 0), "1 not accepted."),
             (&of(0, 2, 1), of(1, 2, 1), "Uploading 1 file."),

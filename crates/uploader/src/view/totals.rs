@@ -10,8 +10,14 @@ const BUTTON: &str = "hoist-uploader__button hoist-uploader__button--small";
 
 /// Sums, rate and time left, and what can be done with all files at once.
 pub(super) fn totals_bar(uploader: Uploader) -> AnyView {
-    let is_shown = of(uploader, |o| o.totals.files + o.totals.not_taken > 0);
+    let is_shown = of(uploader, |o| o.totals.files + settled_otherwise(o) > 0);
     when(is_shown, move || bar(uploader))
+}
+
+/// Rows of this visit that are no files to upload, or not any more.
+fn settled_otherwise(overview: &Overview) -> u32 {
+    let totals = &overview.totals;
+    totals.not_taken + totals.cancelled + totals.deleted
 }
 
 fn of(uploader: Uploader, ask: fn(&Overview) -> bool) -> Signal<bool> {
@@ -56,6 +62,12 @@ fn bar(uploader: Uploader) -> AnyView {
             })
         }),
         action(is_busy, "Cancel all", Uploader::cancel_all),
+        // Of a single one its row says it.
+        action(
+            of(uploader, |o| o.totals.restorable > 1),
+            "Undo deletes",
+            Uploader::restore_all,
+        ),
         action(
             of(uploader, |o| o.totals.failed > 0),
             "Try failed again",
@@ -63,7 +75,7 @@ fn bar(uploader: Uploader) -> AnyView {
         ),
         action(
             of(uploader, |o| {
-                o.totals.unsettled == 0 && o.totals.finished + o.totals.not_taken > 0
+                o.totals.unsettled == 0 && o.totals.finished + settled_otherwise(o) > 0
             }),
             "Clear list",
             Uploader::clear,
@@ -73,20 +85,22 @@ fn bar(uploader: Uploader) -> AnyView {
     view! {
         <div class="hoist-uploader__totals">
             {paragraph("hoist-uploader__summary", text(uploader, format::summary))}
-            {progress(
-                "hoist-uploader__progress hoist-uploader__progress--total",
-                fixed("All files"),
-                text(uploader, |o| o.totals.bytes.max(1).to_string()),
-                text(uploader, |o| {
-                    // Files of 0 bytes are a job too.
-                    if o.totals.bytes == 0 {
-                        u64::from(o.totals.files > 0 && o.totals.unsettled == 0)
-                    } else {
-                        o.totals.shown
-                    }
-                    .to_string()
-                }),
-            )}
+            {when(of(uploader, |o| o.totals.files > 0), move || {
+                progress(
+                    "hoist-uploader__progress hoist-uploader__progress--total",
+                    fixed("All files"),
+                    text(uploader, |o| o.totals.bytes.max(1).to_string()),
+                    text(uploader, |o| {
+                        // Files of 0 bytes are a job too.
+                        if o.totals.bytes == 0 {
+                            u64::from(o.totals.unsettled == 0)
+                        } else {
+                            o.totals.shown
+                        }
+                        .to_string()
+                    }),
+                )
+            })}
             <div class="hoist-uploader__all">{actions}</div>
             {paragraph("hoist-uploader__held", held)}
         </div>

@@ -262,6 +262,62 @@ fn a_finished_file_is_deleted_with_an_undo() {
 }
 
 #[test]
+fn deletes_are_taken_back_all_at_once_but_not_those_of_listed_rows() {
+    check(
+        "has listed 1c 0-0
+        listed
+        add a 1c
+        add b 1c
+        run
+        cancel all
+        delete listed-listed
+        ok 2
+        ok 3
+        restore all
+        ok 4
+        wait 1min",
+        expect![[r#"
+            > has listed 1c 0-0
+            > listed
+            > add a 1c
+              · added a
+            > add b 1c
+              · added b
+            > run
+              create #0 a b
+              hash a:0
+              hash b:0
+              · started a
+              · started b
+              pack #1 a:0 b:0
+              · chunk a:0
+              · chunk b:0
+              · success a
+              · success b
+              · complete
+            > cancel all
+              delete #2 a b
+            > delete listed-listed
+              delete #3 listed
+            > ok 2
+              · deleted a
+              · deleted b
+            > ok 3
+              · deleted listed-listed
+            > restore all
+              restore #4 a b
+            > ok 4
+              · restored a
+              · restored b
+            > wait 1min
+            = listed-listed 1c/1c deleted
+            = a 1c/1c done as a
+            = b 1c/1c done as b
+        "#]],
+    );
+}
+
+#[test]
 fn an_undo_ends_with_its_grace() {
     check(
         "add a 1c

@@ -248,6 +248,7 @@ impl Story {
             ["pause", "all"] => self.bench.handle(Event::PauseAll),
             ["resume", "all"] => self.bench.handle(Event::ResumeAll),
             ["cancel", "all"] => self.bench.handle(Event::CancelAll),
+            ["restore", "all"] => self.bench.handle(Event::RestoreAll),
             ["retry", "all"] => self.bench.handle(Event::RetryAll),
             ["resolve", name, choice] => {
                 let key = self.key(name);
