@@ -79,7 +79,7 @@ pub(crate) fn view(plain: Plain) -> impl IntoView {
                 {more.map(|href| view! { <a href=href>"Older files"</a> })}
             </section>
         </noscript>
-        <p class="page page--plain">
+        <p class="page page--plain page__zip">
             <a href=zip download>
                 "Download all stored files as a zip"
             </a>

@@ -137,7 +137,7 @@ pub(crate) fn stored(endpoint: String, counts: RwSignal<ListCounts>) -> AnyView 
     });
     let has_more = Signal::derive(move || stored.next.read().is_some());
     view! {
-        <details class="stored" on:toggle=on_toggle>
+        <details class="stored" data-files=move || counts.get().finished on:toggle=on_toggle>
             <summary class="stored__summary">
                 "On the server: " <span class="stored__sum">{sum}</span>
             </summary>

@@ -61,6 +61,8 @@ test.describe('a server that says what it takes', () => {
     await expect(said).toHaveText('2 not accepted.');
     await expect(uploader.root.getByRole('progressbar', { name: 'All files' })).toBeHidden();
     await expect(uploader.row('two.bin')).toContainText('1 MB');
+    // There is nothing to be stopped.
+    await expect(uploader.row('two.bin').getByRole('button')).toHaveText(['Try again', 'Remove']);
     const small = writeRandomFile(scratch.path('small.bin'), 30 * KiB, 'small');
     await uploader.pick(small);
     await uploader.settled(10_000);

@@ -7,6 +7,8 @@ test('stored files are listed, renamed, deleted and taken back on the page', asy
   const picked = [writeRandomFile(scratch.path('one.bin'), 300 * KiB, 'one'), writeRandomFile(scratch.path('two.bin'), 200 * KiB, 'two')];
   const { page, uploader } = await visit(server.url);
   await uploader.ready();
+  const zip = page.getByRole('link', { name: 'Download all stored files as a zip' });
+  await expect(zip).toBeHidden();
   await uploader.pick(picked);
   await uploader.settled(30_000);
   await expectEqualOnDisk(server, picked);
@@ -14,6 +16,7 @@ test('stored files are listed, renamed, deleted and taken back on the page', asy
   const section = page.locator('details.stored');
   const sum = section.locator('.stored__sum');
   await expect(sum).toHaveText('2 files, 512 kB');
+  await expect(zip).toBeVisible();
   await section.locator('summary').click();
   const rows = section.locator('.stored__row');
   await expect(rows).toHaveCount(2);

@@ -304,11 +304,13 @@ impl File {
         Offers {
             pause: under_way && !held,
             resume: under_way && held,
+            // What was not taken has nothing to be stopped: it is removed.
             cancel: under_way
-                || matches!(
-                    self.stage,
-                    Stage::NeedsFile | Stage::Conflict | Stage::Failed(_) | Stage::FileChanged
-                ),
+                || match self.stage {
+                    Stage::NeedsFile | Stage::Conflict | Stage::FileChanged => true,
+                    Stage::Failed(_) => !self.is_not_taken,
+                    _ => false,
+                },
             retry: failed && self.is_from_this_visit,
             delete: finished,
             restore: self.is_restorable(),

@@ -39,6 +39,16 @@ pub fn bytes(bytes: u64) -> String {
     }
 }
 
+/// So much of so much: the unit once, if it is the same.
+pub(crate) fn part_of(part: u64, whole: u64) -> String {
+    let (part, whole) = (bytes(part), bytes(whole));
+    let unit = |size: &str| size.rsplit_once(' ').map(|(_, unit)| unit.to_owned());
+    match part.rsplit_once(' ') {
+        Some((number, _)) if unit(&part) == unit(&whole) => format!("{number} of {whole}"),
+        _ => format!("{part} of {whole}"),
+    }
+}
+
 /// A number with a comma every three digits.
 pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
@@ -95,15 +105,16 @@ pub(crate) fn percent(part: u64, whole: u64) -> u64 {
     percent.min(99)
 }
 
-/// The line of the totals: what is done, how fast, how long still.
-pub(crate) fn summary(overview: &Overview) -> String {
+/// The line of the totals: what is done, how fast, how long still. While more are added nobody knows how long.
+pub(crate) fn summary(overview: &Overview, is_adding: bool) -> String {
     let totals = &overview.totals;
     let mut line = String::new();
     let mut say = |part: &str| {
         if !line.is_empty() && !part.is_empty() {
             line.push_str(" · ");
         }
-        line.push_str(part);
+        // A line is broken between its parts only.
+        line.extend(part.chars().map(|c| if c == ' ' { '\u{a0}' } else { c }));
     };
     let of_files = || {
         let finished = count(u64::from(totals.finished));
@@ -115,8 +126,8 @@ pub(crate) fn summary(overview: &Overview) -> String {
         say(&(of_files() + " uploaded"));
         say(&bytes(totals.acknowledged));
     } else {
-        say(&of_files());
-        say(&(bytes(totals.shown) + " of " + &bytes(totals.bytes)));
+        say(&(of_files() + if is_adding { " so far" } else { "" }));
+        say(&part_of(totals.shown, totals.bytes));
     }
     for (number, words) in [
         (totals.present, "already there"),
@@ -135,7 +146,7 @@ pub(crate) fn summary(overview: &Overview) -> String {
                 if let Some(rate) = overview.rate_bytes_per_s {
                     say(&(bytes(rate) + "/s"));
                 }
-                if let Some(left) = overview.time_left_ms {
+                if let Some(left) = overview.time_left_ms.filter(|_| !is_adding) {
                     say(&time_left(left));
                 }
             }
@@ -294,25 +305,29 @@ mod tests {
             ..Default::default()
         };
         assert_eq!(
-            summary(&overview),
-            "3 of 1,200 files · 1 MB of 5 MB · 250 kB/s · 20 s left"
+            said(&overview, false),
+            "3 of 1,200 files · 1 of 5 MB · 250 kB/s · 20 s left"
+        );
+        assert_eq!(
+            said(&overview, true),
+            "3 of 1,200 files so far · 1 of 5 MB · 250 kB/s"
         );
         overview.paused = Some(PauseReason::Offline);
         assert_eq!(
-            summary(&overview),
-            "3 of 1,200 files · 1 MB of 5 MB · Waiting for the network"
+            said(&overview, false),
+            "3 of 1,200 files · 1 of 5 MB · Waiting for the network"
         );
         overview.totals.unsettled = 0;
         overview.totals.failed = 2;
         overview.totals.acknowledged = 4_000_000;
         assert_eq!(
-            summary(&overview),
+            said(&overview, false),
             "3 of 1,200 files uploaded · 4 MB · 2 failed"
         );
         overview.totals.not_taken = 1;
         overview.totals.cancelled = 1_001;
         assert_eq!(
-            summary(&overview),
+            said(&overview, false),
             "3 of 1,200 files uploaded · 4 MB · 2 failed · 1 not accepted · 1,001 cancelled"
         );
         overview.totals = hoist_engine::Totals {
@@ -320,7 +335,19 @@ mod tests {
             deleted: 2,
             ..Default::default()
         };
-        assert_eq!(summary(&overview), "4 not accepted · 2 deleted");
+        assert_eq!(said(&overview, false), "4 not accepted · 2 deleted");
+    }
+
+    fn said(overview: &Overview, is_adding: bool) -> String {
+        summary(overview, is_adding).replace('\u{a0}', " ")
+    }
+
+    #[test]
+    fn a_unit_is_said_once() {
+        assert_eq!(part_of(250_000_000, 839_000_000), "250 of 839 MB");
+        assert_eq!(part_of(937_000, 1_200_000), "937 kB of 1.2 MB");
+        assert_eq!(part_of(1, 1), "1 of 1 byte");
+        assert_eq!(part_of(0, 700), "0 of 700 bytes");
     }
 
     #[test]

@@ -281,7 +281,7 @@ impl World {
             7 => Event::Cancel(key),
             8 => Event::Retry(key),
             9 => Event::Delete(key),
-            10 if self.chance.next() % 2 == 0 => Event::RestoreAll,
+            10 if self.chance.next().is_multiple_of(2) => Event::RestoreAll,
             10 => Event::Restore(key),
             11 => Event::Network { online: false },
             12 | 13 => Event::Network { online: true },

@@ -244,10 +244,8 @@ fn words(file: &FileView) -> String {
         FileState::Conflict => format!("{word} · another file is stored under it"),
         _ if has_progress(file) && file.shown > 0 => {
             let percent = format::percent(file.shown, file.size);
-            format!(
-                "{word} {percent} % · {} of {size}",
-                format::bytes(file.shown)
-            )
+            let size = format::part_of(file.shown, file.size);
+            format!("{word} {percent} % · {size}")
         }
         _ => {
             let other = file.receipt().and_then(other_name);

@@ -81,10 +81,12 @@ fn bar(uploader: Uploader) -> AnyView {
             Uploader::clear,
         ),
     );
+    let (overview, is_picking) = (uploader.overview(), uploader.is_picking());
+    let summary = Signal::derive(move || format::summary(&overview.read(), is_picking.get()));
     let held = text(uploader, |o| format::held(o).to_owned());
     view! {
         <div class="hoist-uploader__totals">
-            {paragraph("hoist-uploader__summary", text(uploader, format::summary))}
+            {paragraph("hoist-uploader__summary", summary)}
             {when(of(uploader, |o| o.totals.files > 0), move || {
                 progress(
                     "hoist-uploader__progress hoist-uploader__progress--total",
