@@ -86,6 +86,9 @@ test('a finished file is deleted on the server, comes back by undo, and a delete
   await expect(row).toHaveAttribute('data-state', 'done');
   await row.getByRole('button', { name: 'Delete done.bin' }).click();
   await until('the server has deleted it', async () => (await stored(page)).finished.length === 0);
+  await expect(uploader.root.getByRole('status')).toHaveText('1 deleted.');
+  // As long as it can be had back it stays on the list.
+  await expect(uploader.root.getByRole('button', { name: 'Clear list' })).toHaveCount(0);
   await row.getByRole('button', { name: 'Undo delete done.bin' }).click();
   await expect(row).toHaveAttribute('data-state', 'done');
   expect((await stored(page)).finished).toEqual(['done.bin']);
@@ -124,17 +127,27 @@ test('cancel all deletes what is stored, one undo brings all of it back, and the
   await closeGate(page);
   await uploader.pick(writeRandomFile(scratch.path('running.bin'), 96 * MiB, 'running'));
   await button('Cancel all').click();
-  await expect(uploader.root.locator('.hoist-uploader__summary')).toHaveText('1 cancelled · 3 deleted');
-  await expect(uploader.root.getByRole('status')).toHaveText('1 cancelled.');
+  const summary = uploader.root.locator('.hoist-uploader__summary');
+  await expect(summary).toHaveText('1 cancelled · 3 deleted');
   expect(await stored(page)).toEqual({ finished: [], unfinished: [] });
 
   await button('Undo deletes').click();
   for (const name of ['kept 1.bin', 'kept 2.bin', 'kept 3.bin']) await expect(uploader.row(name)).toHaveAttribute('data-state', 'done');
   await expectEqualOnDisk(server, kept);
   await expect(button('Undo deletes')).toHaveCount(0);
-  await expect(uploader.root.locator('.hoist-uploader__summary')).toContainText('3 of 3 files uploaded');
+  await expect(summary).toContainText('3 of 3 files uploaded');
+  await expect(uploader.root.getByRole('status')).toHaveText('3 restored.');
   await button('Clear list').click();
-  await expect(uploader.row('running.bin')).toHaveCount(0);
+  await expect(uploader.rows).toHaveCount(0);
+  await expect(summary).toHaveCount(0);
+
+  // Also where nothing else is left.
+  await uploader.pick(writeRandomFile(scratch.path('never.bin'), 20 * MiB, 'never'));
+  await button('Cancel all').click();
+  await expect(summary).toHaveText('1 cancelled');
+  await expect(uploader.root.getByRole('status')).toHaveText('1 cancelled.');
+  await button('Clear list').click();
+  await expect(uploader.rows).toHaveCount(0);
   await context.close();
 });
 

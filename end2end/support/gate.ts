@@ -47,7 +47,7 @@ export async function packsWait(page: Page, least = 1): Promise<void> {
 /** Holds all packs from now on, however many were to pass. */
 export async function closeGate(page: Page): Promise<void> {
   await page.evaluate(() => {
-    (globalThis as unknown as { gate: Gate }).gate.passes = 0;
+    Object.assign((globalThis as unknown as { gate: Gate }).gate, { passes: 0, isOpen: false });
   });
 }
 

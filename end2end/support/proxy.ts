@@ -55,7 +55,7 @@ export class FaultyProxy {
   private readonly connections = new Set<Socket>();
   private readonly swallow = new Set<() => void>();
   private listener: NetServer | undefined;
-  private readonly plan: { at: number; fault: Fault; lasts: number | undefined }[] = [];
+  private readonly plan: { at: number; fault: Fault; lasts: number | undefined; onSocket: boolean }[] = [];
 
   private constructor(
     private readonly target: number,
@@ -73,15 +73,18 @@ export class FaultyProxy {
     return `http://127.0.0.1:${this.port}`;
   }
 
-  /** Lets `each` faults of each kind strike, at random bytes spread over the next `bytes` body bytes. */
-  plague(each: number, bytes: number, seed: string): void {
+  /**
+   * Lets `each` faults of each kind strike, at random bytes spread over the next `bytes` body bytes; the first one waits for what
+   * comes over a WebSocket, if that is asked for.
+   */
+  plague(each: number, bytes: number, seed: string, onSocket = false): void {
     const random = new Random(seed);
     const faults = random.shuffled<Fault>((['cut', 'stall', 'blackHole'] as const).flatMap((fault) => Array<Fault>(each).fill(fault)));
     const share = bytes / faults.length;
     const before = { cut: 0, stall: 0, blackHole: 0 };
     for (const [i, fault] of faults.entries()) {
       const lasts = before[fault]++ % 10 === 0 ? undefined : random.between(300, 3000);
-      this.plan.push({ at: this.passedBytes + Math.floor((i + random.next()) * share), fault, lasts });
+      this.plan.push({ at: this.passedBytes + Math.floor((i + random.next()) * share), fault, lasts, onSocket: onSocket && i === 0 });
     }
   }
 
@@ -244,9 +247,9 @@ export class FaultyProxy {
         }
         const { pack } = request;
         const whole = Math.min(rest.length, request.left);
-        const strikesAt = this.plan[0]?.at;
-        const strikes = pack !== undefined && strikesAt !== undefined && strikesAt < this.passedBytes + whole;
-        const part = strikes ? Math.max(0, strikesAt - this.passedBytes) : whole;
+        const [next] = this.plan;
+        const strikes = pack !== undefined && next !== undefined && next.at < this.passedBytes + whole && (isSocket || !next.onSocket);
+        const part = strikes ? Math.max(0, next.at - this.passedBytes) : whole;
         if (part > 0) {
           pass(rest.subarray(0, part));
           rest = rest.subarray(part);

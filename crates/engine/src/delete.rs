@@ -385,6 +385,8 @@ impl Engine {
         let Some(file) = self.file(key) else { return };
         match &file.stage {
             Stage::Waiting => self.cancelled(key),
+            // Nothing was begun that could be stopped.
+            Stage::Failed(_) if file.is_not_taken => {}
             Stage::Creating => {
                 // The answer says what there is to delete.
                 self.snapshot.update(key, |file| file.is_unwanted = true);

@@ -139,7 +139,7 @@ pub enum Event {
     Cancel(FileKey),
     /// The person cancels all that was added in this visit: what is not begun is dropped, what is
     /// under way stopped and deleted, what was finished in this visit deleted with an undo, what
-    /// was already there taken off the list. Rows that the server listed are not touched.
+    /// was already there taken off the list. Rows that the server listed are not touched, nor those that were not taken.
     CancelAll,
     /// The person deletes a finished file.
     Delete(FileKey),

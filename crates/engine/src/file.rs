@@ -139,6 +139,15 @@ impl File {
             )
     }
 
+    /// Whether the server is told to stop or to delete it, or will be when it has said what there is.
+    pub(crate) const fn is_cancelling(&self) -> bool {
+        match self.stage {
+            Stage::Creating => self.is_unwanted,
+            Stage::Telling(Then::Cancelled | Then::Deleted(..)) => true,
+            _ => false,
+        }
+    }
+
     /// Whether it is deleted, and can be taken back.
     pub(crate) const fn is_restorable(&self) -> bool {
         matches!(&self.stage, Stage::Deleting(grave) if !grave.is_restoring)
@@ -149,13 +158,8 @@ impl File {
         self.is_from_this_visit
             && !self.is_not_taken
             && match self.stage {
-                Stage::Hidden
-                | Stage::Cancelled
-                | Stage::Deleting(_)
-                | Stage::Deleted
-                | Stage::Telling(Then::Cancelled | Then::Deleted(..)) => false,
-                Stage::Creating => !self.is_unwanted,
-                _ => true,
+                Stage::Hidden | Stage::Cancelled | Stage::Deleting(_) | Stage::Deleted => false,
+                _ => !self.is_cancelling(),
             }
     }
 
@@ -235,7 +239,7 @@ impl File {
     fn state(&self, snapshot: &Snapshot) -> FileState {
         match &self.stage {
             Stage::Hidden | Stage::Cancelled => FileState::Cancelled,
-            Stage::Creating if self.is_unwanted => FileState::Cancelling,
+            _ if self.is_cancelling() => FileState::Cancelling,
             Stage::Waiting | Stage::Creating | Stage::Active => self.state_under_way(snapshot),
             Stage::NeedsFile => FileState::NeedsFile,
             Stage::Conflict => FileState::Conflict,
@@ -246,8 +250,7 @@ impl File {
                 code: why.0,
                 words: why.1.clone(),
             },
-            Stage::Telling(Then::Cancelled | Then::Deleted(..)) => FileState::Cancelling,
-            Stage::Telling(Then::StartOver) => FileState::Checking,
+            Stage::Telling(_) => FileState::Checking,
             Stage::Deleting(grave) => FileState::Deleting(grave.until),
             Stage::Deleted => FileState::Deleted,
         }

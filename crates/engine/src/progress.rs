@@ -22,9 +22,10 @@ impl File {
             totals: Totals {
                 unsettled: one(self.is_from_this_visit && self.is_unsettled()),
                 not_taken: one(self.is_not_taken && matches!(self.stage, Stage::Failed(_))),
+                cancelling: one(self.is_from_this_visit && self.is_cancelling()),
                 cancelled: one(self.is_from_this_visit && matches!(self.stage, Stage::Cancelled)),
-                deleted: one(self.is_from_this_visit
-                    && matches!(self.stage, Stage::Deleting(_) | Stage::Deleted)),
+                deleting: one(self.is_from_this_visit && matches!(self.stage, Stage::Deleting(_))),
+                deleted: one(self.is_from_this_visit && matches!(self.stage, Stage::Deleted)),
                 restorable: one(self.is_from_this_visit && self.is_restorable()),
                 needs_file: one(matches!(self.stage, Stage::NeedsFile)),
                 listed_finished: one(!self.is_from_this_visit
@@ -68,7 +69,9 @@ impl Totals {
             failed: n(self.failed, other.failed),
             conflicts: n(self.conflicts, other.conflicts),
             not_taken: n(self.not_taken, other.not_taken),
+            cancelling: n(self.cancelling, other.cancelling),
             cancelled: n(self.cancelled, other.cancelled),
+            deleting: n(self.deleting, other.deleting),
             deleted: n(self.deleted, other.deleted),
             restorable: n(self.restorable, other.restorable),
             unsettled: n(self.unsettled, other.unsettled),

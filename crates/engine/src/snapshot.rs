@@ -36,7 +36,7 @@ pub struct FileRow<'a> {
     pub upload: Option<UploadId>,
     /// Whether the person added it in this visit; otherwise the server listed it.
     pub is_from_this_visit: bool,
-    /// Whether a restriction refused it when it was added, whatever came of it since.
+    /// Whether a restriction refused it when it was added, or when it was tried again.
     pub is_not_taken: bool,
     /// What a person can do with it now.
     pub offers: Offers,
@@ -99,11 +99,16 @@ pub struct Totals {
     /// Rows of this visit that a restriction refused when they were added, and that stand there as failed. They are none of
     /// the others.
     pub not_taken: u32,
-    /// Rows of this visit that are cancelled. They are none of the others.
+    /// Rows of this visit that are [`FileState::Cancelling`]: the server is told to stop or to delete them. They and the next
+    /// three are none of the others.
+    pub cancelling: u32,
+    /// Rows of this visit that are [`FileState::Cancelled`].
     pub cancelled: u32,
-    /// Rows of this visit that are deleted on the server. They are none of the others.
+    /// Rows of this visit that are [`FileState::Deleting`]: nobody sees the file any more, and the grace is not over.
+    pub deleting: u32,
+    /// Rows of this visit that are [`FileState::Deleted`], for good.
     pub deleted: u32,
-    /// Of the deleted ones, those that can still be restored.
+    /// Of those that are deleting, the ones that can be restored and are not yet asked for.
     pub restorable: u32,
     /// Not settled yet.
     pub unsettled: u32,

@@ -27,6 +27,7 @@ use crate::{
 const IDLE_UPLOADS: usize = 1024;
 /// How often an upload in work is noted in the catalog, in milliseconds.
 const TOUCH_MS: u64 = 60_000;
+
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) catalog: Box<dyn Catalog>,

@@ -30,7 +30,7 @@ let worker;
 /** Where it has sockets to, and how many of them are open and free. */
 let target;
 let free = 0;
-/** Whether this worker has had an open socket, and whether the server has ever said there that something came. */
+/** Whether this worker has had an open socket, and whether a pack was ever answered there. */
 let hasOpened = false;
 let isProven = false;
 let notBefore = 0;
@@ -110,7 +110,7 @@ function start(url) {
 function hear({ change, isOver, spare, id, taken, status, body }) {
   if (change) free += change;
   if (change > 0) hasOpened = true;
-  if (taken > 0 || status > 0) isProven = true;
+  if (status > 0) isProven = true;
   if (spare) {
     own(spare);
     giveBack({ buffer: spare });

@@ -122,7 +122,7 @@ pub(crate) fn summary(overview: &Overview, is_adding: bool) -> String {
     };
     if totals.files == 0 {
         // Nothing but what follows.
-    } else if totals.unsettled == 0 {
+    } else if totals.unsettled == 0 && !is_adding {
         say(&(of_files() + " uploaded"));
         say(&bytes(totals.acknowledged));
     } else {
@@ -133,8 +133,9 @@ pub(crate) fn summary(overview: &Overview, is_adding: bool) -> String {
         (totals.present, "already there"),
         (totals.failed, "failed"),
         (totals.not_taken, "not accepted"),
+        (totals.cancelling, "being cancelled"),
         (totals.cancelled, "cancelled"),
-        (totals.deleted, "deleted"),
+        (totals.deleting + totals.deleted, "deleted"),
         (totals.conflicts, "waiting for your answer"),
     ] {
         say(&some(number, words));
@@ -318,6 +319,7 @@ mod tests {
             "3 of 1,200 files · 1 of 5 MB · Waiting for the network"
         );
         overview.totals.unsettled = 0;
+        assert_eq!(said(&overview, true), "3 of 1,200 files so far · 1 of 5 MB");
         overview.totals.failed = 2;
         overview.totals.acknowledged = 4_000_000;
         assert_eq!(
@@ -332,10 +334,15 @@ mod tests {
         );
         overview.totals = hoist_engine::Totals {
             not_taken: 4,
-            deleted: 2,
+            cancelling: 3,
+            deleting: 1,
+            deleted: 1,
             ..Default::default()
         };
-        assert_eq!(said(&overview, false), "4 not accepted · 2 deleted");
+        assert_eq!(
+            said(&overview, false),
+            "4 not accepted · 3 being cancelled · 2 deleted"
+        );
     }
 
     fn said(overview: &Overview, is_adding: bool) -> String {

@@ -236,7 +236,15 @@ impl World {
             engine.queue.held_bytes
         );
         let mut sum = 0;
+        let (mut gone, totals) = ([0; 5], snapshot.totals);
         for row in snapshot.rows() {
+            if row.is_from_this_visit {
+                gone[0] += u32::from(row.state == FileState::Cancelling);
+                gone[1] += u32::from(row.state == FileState::Cancelled);
+                gone[2] += u32::from(matches!(row.state, FileState::Deleting(_)));
+                gone[3] += u32::from(row.state == FileState::Deleted);
+                gone[4] += u32::from(row.offers.restore);
+            }
             assert!(row.acknowledged <= row.size);
             assert!(
                 row.shown <= row.acknowledged + row.in_flight,
@@ -263,7 +271,15 @@ impl World {
                 assert!(row.acknowledged <= upload.bytes(), "no more than the truth");
             }
         }
-        assert_eq!(sum, snapshot.totals.shown, "rows sum to the total");
+        assert_eq!(sum, totals.shown, "rows sum to the total");
+        let counted = [
+            totals.cancelling,
+            totals.cancelled,
+            totals.deleting,
+            totals.deleted,
+            totals.restorable,
+        ];
+        assert_eq!(gone, counted, "what is gone is counted");
     }
 
     fn key(&mut self) -> FileKey {

@@ -40,6 +40,8 @@ struct Milestone {
     failed: u32,
     conflicts: u32,
     not_taken: u32,
+    finished: u32,
+    deleted: u32,
     paused: Option<&'static str>,
 }
 
@@ -52,6 +54,8 @@ impl Milestone {
             failed: totals.failed,
             conflicts: totals.conflicts,
             not_taken: totals.not_taken,
+            finished: totals.finished,
+            deleted: totals.deleting + totals.deleted,
             paused: overview.paused.map(|reason| reason.word()),
         }
     }
@@ -71,40 +75,40 @@ impl Milestone {
         let trouble = some(totals.failed, "failed")
             + &some(totals.conflicts, "wait for your answer")
             + &refused;
-        match (before.is_busy, self.is_busy) {
-            (false, true) => Some(format!(
-                "Uploading {}.{refused}",
-                format::files(u64::from(totals.unsettled))
-            )),
-            (true, false) => {
-                let uploaded = format!(
-                    "{} of {} uploaded.",
-                    format::count(u64::from(totals.finished)),
-                    format::files(u64::from(totals.files))
-                );
-                let uploaded = if totals.files > 0 {
-                    uploaded
-                } else {
-                    String::new()
-                };
-                let words = uploaded + &trouble + &some(totals.cancelled, "cancelled");
-                (!words.is_empty()).then(|| words.trim().to_owned())
+        let deleted = some(self.deleted.saturating_sub(before.deleted), "deleted");
+        let back = before.deleted.saturating_sub(self.deleted);
+        let restored = some(
+            back.min(self.finished.saturating_sub(before.finished)),
+            "restored",
+        );
+        let words = match (before.is_busy, self.is_busy) {
+            (false, true) => {
+                let files = format::files(u64::from(totals.unsettled));
+                format!("Uploading {files}.{refused}")
             }
-            (_, true) if self.paused != before.paused => Some(
-                self.paused
-                    .map_or_else(|| "Uploading goes on.".to_owned(), str::to_owned),
-            ),
+            (true, false) => {
+                let finished = format::count(u64::from(totals.finished));
+                let uploaded = match totals.files {
+                    0 => String::new(),
+                    files => format!("{finished} of {} uploaded.", format::files(files.into())),
+                };
+                uploaded + &trouble + &some(totals.cancelled, "cancelled") + &deleted
+            }
+            (_, true) if self.paused != before.paused => self
+                .paused
+                .map_or_else(|| "Uploading goes on.".to_owned(), str::to_owned),
             (_, true) if self.quarter > before.quarter && self.quarter < 4 => {
-                Some(format!("{} percent uploaded.", self.quarter * 25))
+                format!("{} percent uploaded.", self.quarter * 25)
             }
             _ if self.failed > before.failed
                 || self.conflicts > before.conflicts
                 || not_taken > 0 =>
             {
-                Some(trouble.trim().to_owned())
+                trouble + &deleted
             }
-            _ => None,
-        }
+            _ => deleted + &restored,
+        };
+        (!words.is_empty()).then(|| words.trim().to_owned())
     }
 }
 
@@ -160,10 +164,23 @@ mod tests {
             ..Overview::default()
         };
         let idle = of(0, 0, 0);
-        let mut all_cancelled = of(0, 0, 0);
-        all_cancelled.totals.cancelled = 2;
+        let gone = |unsettled, finished, cancelled, deleted| {
+            let mut overview = of(unsettled, 0, 0);
+            let totals = &mut overview.totals;
+            (totals.finished, totals.cancelled, totals.deleting) = (finished, cancelled, deleted);
+            totals.files = unsettled + finished;
+            overview
+        };
         for (before, after, said) in [
-            (&of(2, 0, 0), all_cancelled, "2 cancelled."),
+            (&of(2, 0, 0), gone(0, 0, 2, 0), "2 cancelled."),
+            (&gone(1, 3, 0, 0), gone(1, 0, 0, 3), "3 deleted."),
+            (&gone(1, 0, 0, 3), gone(0, 0, 1, 3), "1 cancelled."),
+            (
+                &gone(1, 3, 0, 0),
+                gone(0, 0, 1, 3),
+                "1 cancelled. 3 deleted.",
+            ),
+            (&gone(0, 0, 1, 3), gone(0, 3, 1, 0), "3 restored."),
             (&idle, of(0, 2, 0), "2 not accepted."),
             (&of(0, 2, 0), of(0, 3, 0), "1 not accepted."),
             (&of(0, 2, 1), of(1, 2, 1), "Uploading 1 file."),

@@ -10,12 +10,15 @@ const BUTTON: &str = "hoist-uploader__button hoist-uploader__button--small";
 
 /// Sums, rate and time left, and what can be done with all files at once.
 pub(super) fn totals_bar(uploader: Uploader) -> AnyView {
-    let is_shown = of(uploader, |o| o.totals.files + settled_otherwise(o) > 0);
+    let is_shown = of(uploader, |o| {
+        let totals = &o.totals;
+        totals.files + totals.cancelling + totals.deleting + of_no_use(o) > 0
+    });
     when(is_shown, move || bar(uploader))
 }
 
-/// Rows of this visit that are no files to upload, or not any more.
-fn settled_otherwise(overview: &Overview) -> u32 {
+/// Rows of this visit that nothing more will come of.
+fn of_no_use(overview: &Overview) -> u32 {
     let totals = &overview.totals;
     totals.not_taken + totals.cancelled + totals.deleted
 }
@@ -41,6 +44,13 @@ fn bar(uploader: Uploader) -> AnyView {
         }
         .to_owned()
     });
+    let is_picking = uploader.is_picking();
+    let overview = uploader.overview();
+    let is_clearable = Signal::derive(move || {
+        let overview = overview.read();
+        let can = overview.totals.finished + of_no_use(&overview) > 0;
+        can && overview.totals.unsettled == 0 && !is_picking.get()
+    });
     let action = |is: Signal<bool>, word: &'static str, run: fn(Uploader)| {
         when(is, move || {
             button(BUTTON, fixed(word), fixed(word), move || run(uploader))
@@ -62,9 +72,8 @@ fn bar(uploader: Uploader) -> AnyView {
             })
         }),
         action(is_busy, "Cancel all", Uploader::cancel_all),
-        // Of a single one its row says it.
         action(
-            of(uploader, |o| o.totals.restorable > 1),
+            of(uploader, |o| o.totals.restorable > 0),
             "Undo deletes",
             Uploader::restore_all,
         ),
@@ -73,15 +82,9 @@ fn bar(uploader: Uploader) -> AnyView {
             "Try failed again",
             Uploader::retry_all,
         ),
-        action(
-            of(uploader, |o| {
-                o.totals.unsettled == 0 && o.totals.finished + settled_otherwise(o) > 0
-            }),
-            "Clear list",
-            Uploader::clear,
-        ),
+        action(is_clearable, "Clear list", Uploader::clear),
     );
-    let (overview, is_picking) = (uploader.overview(), uploader.is_picking());
+    let overview = uploader.overview();
     let summary = Signal::derive(move || format::summary(&overview.read(), is_picking.get()));
     let held = text(uploader, |o| format::held(o).to_owned());
     view! {

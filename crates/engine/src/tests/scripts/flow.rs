@@ -324,12 +324,10 @@ fn a_cancel_is_no_way_round_a_restriction() {
             > add a 2c
               · not taken a: The file is larger than 100 kB.
             > cancel a
-              · cancelled a
             > retry a
               · not taken a: The file is larger than 100 kB.
               · retry a
             > cancel all
-              · cancelled a
             > retry a
               · not taken a: The file is larger than 100 kB.
               · retry a

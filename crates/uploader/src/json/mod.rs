@@ -4,7 +4,7 @@
 //! that they need, were an eighth of the wasm. Here an answer is ours or it is [`Malformed`].
 //! Writing is left to `serde_json`.
 
-mod reader;
+mod text;
 
 use std::{borrow::Cow, fmt};
 
@@ -17,7 +17,7 @@ use serde::{
     forward_to_deserialize_any,
 };
 
-use reader::Reader;
+use text::Reader;
 
 /// The text is no JSON, or not of the type that was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
