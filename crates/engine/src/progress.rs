@@ -18,15 +18,16 @@ pub(crate) struct Tally {
 impl File {
     pub(crate) fn tally(&self) -> Tally {
         let one = u32::from;
+        let mine = |is: bool| one(self.is_from_this_visit && is);
         let mut tally = Tally {
             totals: Totals {
-                unsettled: one(self.is_from_this_visit && self.is_unsettled()),
+                unsettled: mine(self.is_unsettled()),
                 not_taken: one(self.is_not_taken && matches!(self.stage, Stage::Failed(_))),
-                cancelling: one(self.is_from_this_visit && self.is_cancelling()),
-                cancelled: one(self.is_from_this_visit && matches!(self.stage, Stage::Cancelled)),
-                deleting: one(self.is_from_this_visit && matches!(self.stage, Stage::Deleting(_))),
-                deleted: one(self.is_from_this_visit && matches!(self.stage, Stage::Deleted)),
-                restorable: one(self.is_from_this_visit && self.is_restorable()),
+                cancelling: mine(self.is_cancelling()),
+                cancelled: mine(matches!(self.stage, Stage::Cancelled)),
+                deleting: mine(matches!(self.stage, Stage::Deleting(_))),
+                deleted: mine(matches!(self.stage, Stage::Deleted)),
+                restorable: mine(self.is_restorable()),
                 needs_file: one(matches!(self.stage, Stage::NeedsFile)),
                 listed_finished: one(!self.is_from_this_visit
                     && matches!(self.stage, Stage::Done(_) | Stage::Present(_))),

@@ -99,8 +99,8 @@ pub struct Totals {
     /// Rows of this visit that a restriction refused when they were added, and that stand there as failed. They are none of
     /// the others.
     pub not_taken: u32,
-    /// Rows of this visit that are [`FileState::Cancelling`]: the server is told to stop or to delete them. They and the next
-    /// three are none of the others.
+    /// Rows of this visit that are [`FileState::Cancelling`]: the server is told to stop or to delete them. Neither they nor the
+    /// next three are in [`Self::files`] or in its sums.
     pub cancelling: u32,
     /// Rows of this visit that are [`FileState::Cancelled`].
     pub cancelled: u32,

@@ -42,11 +42,11 @@ pub fn bytes(bytes: u64) -> String {
 /// So much of so much: the unit once, if it is the same.
 pub(crate) fn part_of(part: u64, whole: u64) -> String {
     let (part, whole) = (bytes(part), bytes(whole));
-    let unit = |size: &str| size.rsplit_once(' ').map(|(_, unit)| unit.to_owned());
-    match part.rsplit_once(' ') {
-        Some((number, _)) if unit(&part) == unit(&whole) => format!("{number} of {whole}"),
-        _ => format!("{part} of {whole}"),
-    }
+    let number = match (part.rsplit_once(' '), whole.rsplit_once(' ')) {
+        (Some((number, unit)), Some((_, same))) if unit == same => number,
+        _ => &part,
+    };
+    format!("{number} of {whole}")
 }
 
 /// A number with a comma every three digits.

@@ -226,8 +226,8 @@ impl Uploader {
 
     /// Cancels what was added in this visit: what has not begun is dropped, what is under way is
     /// stopped and deleted on the server, and what is **finished is deleted** there too (each row can
-    /// be restored for the server's grace, and all of them by [`Self::restore_all`]). What was there already leaves the list and stays on the
-    /// server; what the server had listed is not touched.
+    /// be restored for the server's grace, and all of them by [`Self::restore_all`]). What was there
+    /// already leaves the list and stays on the server; what the server had listed is not touched.
     pub fn cancel_all(self) {
         self.feed(Event::CancelAll);
     }

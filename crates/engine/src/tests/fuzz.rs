@@ -1,4 +1,5 @@
-//! Nonsense, a million times: no panic, no growth without bound, sums that stay sums.
+//! Nonsense, a million times: no panic, no growth without bound, sums that stay sums. One file: a way to make nonsense of each
+//! message, and one loop that uses them all.
 
 use std::collections::{BTreeMap, BTreeSet};
 

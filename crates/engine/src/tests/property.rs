@@ -1,4 +1,5 @@
-//! Any finite schedule of faults ends well: the rules that hold at every step, and at the end.
+//! Any finite schedule of faults ends well: the rules that hold at every step, and at the end. One file, because the rules
+//! are about the world that stands between them.
 
 use std::collections::{BTreeMap, BTreeSet};
 

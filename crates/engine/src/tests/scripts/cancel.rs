@@ -1,4 +1,4 @@
-//! Cancel, delete, undo.
+//! Cancel, delete, undo. Long because what each script prints stands beside it.
 
 use expect_test::expect;
 

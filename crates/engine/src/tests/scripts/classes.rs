@@ -1,4 +1,5 @@
-//! Every class of the table of errors, on every call.
+//! Every class of the table of errors, on every call: one file, as the table is one. Long because what each script prints stands
+//! beside it.
 
 use expect_test::expect;
 

@@ -1,4 +1,4 @@
-//! The language of the scripts.
+//! The language of the scripts. One file: a verb is understood here, and what comes of it is printed here.
 //!
 //! `add a 3c` (three chunks of 64 KiB) · `add a 5 in x/y at 7 content 3` · `has a 3c 0-1` (the server
 //! has chunks 0 and 1 of it) · `listed` · `wait 2s` · `run` · `ok 1` · `ok all` · `lost 1` ·

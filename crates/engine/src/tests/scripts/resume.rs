@@ -1,4 +1,4 @@
-//! Going on from what the server has, and never splicing two files.
+//! Going on from what the server has, and never splicing two files. Long because what each script prints stands beside it.
 
 use expect_test::expect;
 
