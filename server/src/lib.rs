@@ -114,6 +114,13 @@ pub async fn run(
         None => Vec::new(),
     };
     let metrics = metrics::start(&store, &mut plan).await?;
+    if let Some(script) = plan.missing_script() {
+        tracing::warn!(
+            "the page has neither script nor style, because {} is not there: build it (make build), or say \
+             with --site which folder has pkg in it",
+            script.display()
+        );
+    }
     telemetry::announce(&plan, addr);
     let served = hoist_axum::serve(listener, router, plan.serve.clone(), shutdown).await;
     sweeper.abort();

@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use hoist_server::{Config, RunError, config::Command, health, inspect, run, shutdown, telemetry};
 
 #[cfg(target_env = "musl")]
@@ -11,7 +10,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     keep_freed_memory();
-    let config = Config::parse();
+    let config = Config::read();
     telemetry::init(&config.log);
     let done = match config.command {
         None => serve(config),

@@ -56,7 +56,7 @@ impl Webhooks {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Webhook`], [`ConfigError::WebhookSecret`].
+    /// [`ConfigError::Webhook`], [`ConfigError::WebhookSecret`], [`ConfigError::NoSecret`].
     pub(crate) fn new(
         urls: &[String],
         secret: Option<&Secret>,
@@ -71,8 +71,8 @@ impl Webhooks {
             .collect::<Result<_, _>>()?;
         // Several, while one takes the place of another: each receiver finds the one it knows.
         let keys: Vec<_> = secret
-            .map(Secret::reveal)
-            .unwrap_or_default()
+            .ok_or(ConfigError::WebhookSecret)?
+            .reveal()
             .split(',')
             .map(|text| {
                 let key = BASE64_STANDARD
@@ -81,7 +81,7 @@ impl Webhooks {
                 SECRET.contains(&key.len()).then_some(key)
             })
             .collect::<Option<_>>()
-            .ok_or(ConfigError::WebhookSecret)?;
+            .ok_or(ConfigError::NoSecret)?;
         Ok(Some(Self {
             urls,
             keys,

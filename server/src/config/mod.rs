@@ -4,16 +4,21 @@ mod plan;
 mod secret;
 mod site;
 mod unit;
+mod value;
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf};
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{
+    CommandFactory as _, Parser, Subcommand, ValueEnum,
+    error::{ContextKind, ContextValue},
+};
 use hoist_store::Durability;
 use http::HeaderName;
 
 pub use plan::{ConfigError, Plan};
 pub use secret::Secret;
 use unit::{bytes, span_ms};
+use value::{address, host, log};
 
 /// Resumable file upload: a page, and a server that loses nothing.
 ///
@@ -27,11 +32,15 @@ pub struct Config {
     /// Folder of everything that is kept; made if it is not there.
     #[arg(long, global = true, env = "HOIST_DATA", default_value = "./data")]
     pub data: PathBuf,
+    /// Folder of the page's script and style, as `make build` leaves it in target/site; if not given,
+    /// LEPTOS_SITE_ROOT, else `site` beside the program, else target/site here.
+    #[arg(long, env = "HOIST_SITE")]
+    pub site: Option<PathBuf>,
     /// Address to listen on; if not given, LEPTOS_SITE_ADDR, else 127.0.0.1:3000.
-    #[arg(long, env = "HOIST_ADDR", global = true)]
+    #[arg(long, env = "HOIST_ADDR", global = true, value_parser = address)]
     pub addr: Option<SocketAddr>,
     /// What `cargo leptos` says.
-    #[arg(long, env = "LEPTOS_SITE_ADDR", hide = true, global = true)]
+    #[arg(long, env = "LEPTOS_SITE_ADDR", hide = true, global = true, value_parser = address)]
     pub leptos_site_addr: Option<SocketAddr>,
     /// Path below which the upload protocol answers.
     #[arg(long, env = "HOIST_PREFIX", default_value = "/hoist")]
@@ -54,7 +63,7 @@ pub struct Config {
     pub open: bool,
     /// Names of this server, as a proxy in front of it passes them on. Addresses and localhost need
     /// not be named; other names are refused where everybody sees the same files.
-    #[arg(long = "host", env = "HOIST_HOSTS", value_delimiter = ',')]
+    #[arg(long = "host", env = "HOIST_HOSTS", value_delimiter = ',', value_parser = host)]
     pub hosts: Vec<String>,
     /// Other origins whose pages may upload here, as `https://app.example`.
     #[arg(
@@ -131,15 +140,46 @@ pub struct Config {
     #[arg(long, env = "HOIST_WEBHOOK_PRIVATE")]
     pub webhook_private: bool,
     /// Most connections at one time.
-    #[arg(long, env = "HOIST_MAX_CONNECTIONS", default_value_t = 16_384)]
-    pub max_connections: usize,
+    #[arg(long, env = "HOIST_MAX_CONNECTIONS", default_value = "16384")]
+    pub max_connections: NonZeroUsize,
     /// Most connections at one time from one address; if not given, 1024, or no limit on loopback and with
     /// --trust-header, where all come through a proxy.
     #[arg(long, env = "HOIST_MAX_CONNECTIONS_PER_ADDRESS")]
-    pub max_connections_per_address: Option<usize>,
-    /// What is logged, as in RUST_LOG.
-    #[arg(long, env = "HOIST_LOG", default_value = "info")]
+    pub max_connections_per_address: Option<NonZeroUsize>,
+    /// What is logged: error, warn, info, debug, trace or off, or more exactly as in RUST_LOG.
+    #[arg(long, env = "HOIST_LOG", default_value = "info", value_parser = log)]
     pub log: String,
+}
+
+impl Config {
+    /// Reads flags and environment. Ends the program, with words for who started it, if they cannot be read.
+    #[must_use]
+    pub fn read() -> Self {
+        Self::try_parse().unwrap_or_else(|mut error| {
+            if let Some(name) = variable(&error) {
+                let name = ContextValue::String(name);
+                error.insert(ContextKind::InvalidArg, name);
+            }
+            error.exit()
+        })
+    }
+}
+
+/// The variable that has the wrong value, if it was no flag: clap names the flag for both.
+fn variable(error: &clap::Error) -> Option<String> {
+    let Some(ContextValue::String(wrong)) = error.get(ContextKind::InvalidArg) else {
+        return None;
+    };
+    let flag = wrong.split_whitespace().next()?;
+    let is_flag = |arg: std::ffi::OsString| arg.to_string_lossy().split('=').next() == Some(flag);
+    if std::env::args_os().any(is_flag) {
+        return None;
+    }
+    let command = Config::command();
+    let arg = command
+        .get_arguments()
+        .find(|arg| arg.get_long() == flag.strip_prefix("--"))?;
+    Some(arg.get_env()?.to_string_lossy().into_owned())
 }
 
 /// What the program does instead of serving.

@@ -1,6 +1,10 @@
 //! What the flags come to, checked against each other.
 
-use std::{fmt, io, net::SocketAddr, path::PathBuf};
+use std::{
+    fmt, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use hoist_axum::{HttpConfig, ServeConfig};
 use hoist_protocol::{ChunkLayout, Limits, MAX_CHUNK_SIZE, MAX_FILE_SIZE, MIN_CHUNK_SIZE};
@@ -62,6 +66,12 @@ pub enum ConfigError {
          bytes in base64, as from: echo whsec_$(head -c 32 /dev/urandom | base64)"
     )]
     WebhookSecret,
+    /// What webhooks are to be signed with is no key.
+    #[error(
+        "--webhook-secret (or HOIST_WEBHOOK_SECRET) must be whsec_ and 24 to 64 random bytes in base64, \
+         as from: echo whsec_$(head -c 32 /dev/urandom | base64)"
+    )]
+    NoSecret,
     /// What is taken is no type.
     #[error("--type {0:?} must be like image/*, application/pdf or .txt")]
     Type(String),
@@ -193,17 +203,15 @@ impl Config {
             },
             serve: ServeConfig {
                 header_timeout_ms: self.header_timeout,
-                connections: self.max_connections,
-                per_address: self.max_connections_per_address.unwrap_or(
-                    if is_loopback || self.trust_header.is_some() {
-                        usize::MAX
-                    } else {
-                        1024
-                    },
-                ),
+                connections: self.max_connections.get(),
+                per_address: match self.max_connections_per_address {
+                    Some(most) => most.get(),
+                    None if is_loopback || self.trust_header.is_some() => usize::MAX,
+                    None => 1024,
+                },
                 ..ServeConfig::default()
             },
-            site: site::options(),
+            site: site::options(self.site.as_deref()),
             prefix: self.prefix,
             classic,
             hosts: self.hosts,
@@ -286,6 +294,20 @@ fn is_below(path: &str, other: &str) -> bool {
 }
 
 impl Plan {
+    /// The page's script, if it is not where the site should be: without it the page is a plain form.
+    pub(crate) fn missing_script(&self) -> Option<PathBuf> {
+        let LeptosOptions {
+            site_root,
+            site_pkg_dir,
+            output_name,
+            ..
+        } = &self.site;
+        let folder = Path::new(site_root.as_ref()).join(site_pkg_dir.as_ref());
+        let script = folder.join(format!("{output_name}.js"));
+        let script = std::path::absolute(&script).unwrap_or(script);
+        (!script.is_file()).then_some(script)
+    }
+
     /// Takes the address.
     ///
     /// # Errors

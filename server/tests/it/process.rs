@@ -81,6 +81,69 @@ fn a_folder_has_one_server() {
 }
 
 #[test]
+fn the_page_has_its_script_wherever_the_program_is_started() {
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("hoist");
+    std::fs::copy(Program::path(), &copy).unwrap();
+    let pkg = folder.path().join("site/pkg");
+    std::fs::create_dir_all(&pkg).unwrap();
+    std::fs::write(pkg.join("hoist.js"), "beside").unwrap();
+    let other = folder.path().join("other");
+    std::fs::create_dir_all(other.join("pkg")).unwrap();
+    std::fs::write(other.join("pkg/hoist.js"), "by flag").unwrap();
+    let data = folder.path().join("data");
+    let script = |flags: &[&str]| {
+        let program = Program::start_program(&copy, &data, flags, &[]);
+        program.ask("GET", "/pkg/hoist.js", "", b"").body
+    };
+    assert_eq!(script(&[]), "beside");
+    assert_eq!(script(&["--site", other.to_str().unwrap()]), "by flag");
+}
+
+#[test]
+fn a_page_without_its_script_is_said_when_it_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let site = folder.path().join("none");
+    let site = site.to_str().unwrap();
+    let mut program = Program::start_logged(folder.path(), &["--site", site], &log);
+    assert!(program.signal("TERM").success());
+    let said = std::fs::read_to_string(log).unwrap();
+    let missing = format!("{site}/pkg/hoist.js is not there");
+    assert!(said.contains(&missing) && said.contains("--site"), "{said}");
+}
+
+#[test]
+fn a_wrong_value_is_named_by_what_it_came_from() {
+    for (flags, variables, name) in [
+        (
+            &[][..],
+            &[("HOIST_MAX_FILE_SIZE", "x")][..],
+            "'HOIST_MAX_FILE_SIZE'",
+        ),
+        (&["--max-file-size=x"], &[], "'--max-file-size "),
+        (
+            &["--max-file-size", "x"],
+            &[("HOIST_MAX_FILE_SIZE", "1")],
+            "'--max-file-size ",
+        ),
+        (
+            &["--min-file-size", "1"],
+            &[("LEPTOS_SITE_ADDR", "x")],
+            "'LEPTOS_SITE_ADDR'",
+        ),
+    ] {
+        let output = command(flags)
+            .envs(variables.iter().copied())
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(&format!("for {name}")), "{name}: {said}");
+    }
+}
+
+#[test]
 fn it_says_where_it_answers_and_how_it_is_set() {
     let data = tempfile::tempdir().unwrap();
     let program = Program::start(data.path(), &["--pack-size", "1MiB", "--body-idle", "90s"]);

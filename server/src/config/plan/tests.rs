@@ -115,6 +115,23 @@ fn an_error_is_one_line_of_words() {
 }
 
 #[test]
+fn a_secret_that_is_none_is_not_called_missing() {
+    let hook = ["--webhook", "https://app.example/hook"];
+    let missing = plan(&hook);
+    assert!(
+        matches!(missing, Err(ConfigError::WebhookSecret)),
+        "{missing:?}"
+    );
+    for secret in ["abc", "whsec_YWJj", "whsec_?"] {
+        let wrong = plan(&[&hook[..], &["--webhook-secret", secret]].concat());
+        assert!(
+            matches!(wrong, Err(ConfigError::NoSecret)),
+            "{secret}: {wrong:?}"
+        );
+    }
+}
+
+#[test]
 fn the_classic_dialect_has_a_path_or_none() {
     for (flags, path) in [
         (&[][..], Some("/server.php")),
