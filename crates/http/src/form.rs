@@ -19,14 +19,19 @@ use axum::{
 };
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, stream};
-use hoist_protocol::{CreateAnswer, ErrorCode, NewFile, UploadId};
+use hoist_protocol::{CreateAnswer, ErrorCode, FormResponse, NewFile, Receipt, UploadId};
 use hoist_store::Party;
 use http::{HeaderMap, HeaderValue, Uri, header};
 use multer::{Field, Multipart};
 
 use crate::{
-    Access, ApiError, answer::see_other, body::BodyReader, form_file::file_name, form_words::FIELD,
-    router::Core, shares::Who,
+    Access, ApiError,
+    answer::{self, see_other},
+    body::BodyReader,
+    form_file::file_name,
+    form_words::FIELD,
+    router::Core,
+    shares::Who,
 };
 
 /// Most bytes between two parts' contents: a boundary, headers, and what was read ahead with them.
@@ -48,7 +53,8 @@ pub(crate) async fn form(
     reader.keep_up(&transfer);
     let page = page(&parts.headers, &core.config.form_return);
     match receive(&core, &access.party, &parts.headers, reader).await {
-        Ok(()) => Ok(see_other(&page)),
+        Ok(receipts) if wants_json(&parts.headers) => Ok(answer::ok(&FormResponse { receipts })),
+        Ok(_) => Ok(see_other(&page)),
         Err(error) if wants_html(&parts.headers) => Ok(failed(&page, error)),
         Err(error) => Ok(error.into_response()),
     }
@@ -66,7 +72,7 @@ async fn receive(
     party: &Party,
     headers: &HeaderMap,
     reader: BodyReader,
-) -> Result<(), ApiError> {
+) -> Result<Vec<Receipt>, ApiError> {
     let content_type = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
@@ -84,10 +90,11 @@ async fn receive(
     let budget = Arc::new(AtomicU64::new(HEAD_SIZE));
     let mut multipart = Multipart::new(Paced::new(frames(reader), Arc::clone(&budget)), boundary);
     let mut files = 0;
+    let mut receipts = Vec::new();
     loop {
         budget.store(HEAD_SIZE, Ordering::Relaxed);
         let Some(mut field) = multipart.next_field().await.map_err(malformed)? else {
-            return Ok(());
+            return Ok(receipts);
         };
         let Some(name) = file_name(field.headers())? else {
             // A text field: none of ours.
@@ -102,7 +109,7 @@ async fn receive(
             ));
         }
         budget.store(u64::MAX, Ordering::Relaxed);
-        receive_file(core, party, &name, field).await?;
+        receipts.extend(receive_file(core, party, &name, field).await?);
     }
 }
 
@@ -112,12 +119,12 @@ async fn receive_file(
     party: &Party,
     file_name: &str,
     mut field: Field<'_>,
-) -> Result<(), ApiError> {
+) -> Result<Option<Receipt>, ApiError> {
     // multer gives a part without content as one empty piece.
     let first = field.chunk().await.map_err(malformed)?;
     let first = first.filter(|bytes| !bytes.is_empty());
     if file_name.is_empty() && first.is_none() {
-        return Ok(()); // a field that the person left untouched
+        return Ok(None); // a field that the person left untouched
     }
     // Browsers that send a folder put the path of each file into its name.
     let (path, name) = file_name.rsplit_once('/').unwrap_or(("", file_name));
@@ -133,7 +140,8 @@ async fn receive_file(
         Some(CreateAnswer::Needed(needed)) => needed.id,
         Some(CreateAnswer::Refused(body)) => return Err(body.into()),
         // Nothing to send: a file of 0 bytes is published by create.
-        Some(CreateAnswer::Present { .. } | CreateAnswer::Conflict { .. }) => return Ok(()),
+        Some(CreateAnswer::Present { receipt }) => return Ok(Some(receipt)),
+        Some(CreateAnswer::Conflict { .. }) => return Ok(None),
         None => return Err(ApiError::internal("create gave no answer")),
     };
     let pending = Pending::new(core, party, id);
@@ -152,7 +160,7 @@ async fn write_file(
     id: UploadId,
     first: Option<Bytes>,
     field: &mut Field<'_>,
-) -> Result<(), ApiError> {
+) -> Result<Option<Receipt>, ApiError> {
     let mut writer = core.store.write_range(core.now(), party, id, 0).await?;
     let mut size = 0;
     let mut next = first;
@@ -162,8 +170,8 @@ async fn write_file(
         next = field.chunk().await.map_err(malformed)?;
     }
     writer.finish(core.now()).await?;
-    core.store.set_size(core.now(), party, id, size).await?;
-    Ok(())
+    let answer = core.store.set_size(core.now(), party, id, size).await?;
+    Ok(answer.receipt)
 }
 
 /// Takes an upload back if its request is dropped in the middle.
@@ -280,10 +288,19 @@ fn malformed(error: multer::Error) -> ApiError {
 
 /// Whether a person waits for the answer, and not a program.
 pub(crate) fn wants_html(headers: &HeaderMap) -> bool {
+    accepts(headers, "text/html")
+}
+
+/// Whether a program waits for the receipts.
+fn wants_json(headers: &HeaderMap) -> bool {
+    accepts(headers, "application/json") && !wants_html(headers)
+}
+
+fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
     headers
         .get(header::ACCEPT)
         .and_then(|accept| accept.to_str().ok())
-        .is_some_and(|accept| accept.contains("text/html"))
+        .is_some_and(|accept| accept.contains(media_type))
 }
 
 /// The page the form stands on: path and query of the referrer if it is ours, never another host.

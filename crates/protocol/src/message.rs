@@ -144,6 +144,13 @@ pub struct Receipt {
     pub finished: u64,
 }
 
+/// What `POST /form` answers to a program.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FormResponse {
+    /// Of each of its files, in their order.
+    pub receipts: Vec<Receipt>,
+}
+
 /// `POST /uploads/status`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusRequest {

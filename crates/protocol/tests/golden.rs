@@ -11,9 +11,9 @@ use std::{collections::BTreeMap, fmt::Debug};
 
 use hoist_protocol::{
     ChunkLayout, CreateRequest, CreateResponse, DeleteRequest, DeleteResponse, ErrorBody,
-    ErrorClass, ErrorCode, Limits, ListResponse, PackManifest, PackResponse, RevokeRequest,
-    RevokeResponse, SocketAnswer, SocketPack, SocketTaken, StatusRequest, StatusResponse,
-    TokenRequest, TokenResponse, chunk_checksum, merge_checksums,
+    ErrorClass, ErrorCode, FormResponse, Limits, ListResponse, PackManifest, PackResponse,
+    RevokeRequest, RevokeResponse, SocketAnswer, SocketPack, SocketTaken, StatusRequest,
+    StatusResponse, TokenRequest, TokenResponse, chunk_checksum, merge_checksums,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -95,6 +95,7 @@ fn every_example_is_what_the_program_reads_and_writes() {
             "ListResponse" => round_trip::<ListResponse>(&example),
             "DeleteRequest" => round_trip::<DeleteRequest>(&example),
             "DeleteResponse" => round_trip::<DeleteResponse>(&example),
+            "FormResponse" => round_trip::<FormResponse>(&example),
             "TokenRequest" => round_trip::<TokenRequest>(&example),
             "TokenResponse" => round_trip::<TokenResponse>(&example),
             "RevokeRequest" => round_trip::<RevokeRequest>(&example),
@@ -104,7 +105,7 @@ fn every_example_is_what_the_program_reads_and_writes() {
             other => panic!("no type for the example {other}"),
         }
     }
-    assert_eq!(seen, 19, "an example is missing");
+    assert_eq!(seen, 20, "an example is missing");
 }
 
 #[test]

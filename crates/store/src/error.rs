@@ -1,5 +1,7 @@
 //! What can go wrong in the store.
 
+use std::fmt;
+
 use hoist_protocol::{ErrorCode, InvalidPath};
 
 /// What can go wrong in the store. Knows the wire's codes, but no HTTP status.
@@ -34,12 +36,18 @@ pub enum StoreError {
     #[error("{0}")]
     Invalid(&'static str),
     /// The file is larger or smaller than allowed.
-    #[error("the file is {size} bytes, and {min} to {max} are allowed")]
+    #[error("the file is {}, and {} are allowed", Amount(*.size), Allowed(*.min, *.max))]
     FileSize {
         /// Its size in bytes.
         size: u64,
         /// Smallest allowed, in bytes.
         min: u64,
+        /// Largest allowed, in bytes.
+        max: u64,
+    },
+    /// More bytes come than the file has, or than any may have: how many they would be, nobody knows.
+    #[error("the file is larger than {}", Amount(*.max))]
+    TooLong {
         /// Largest allowed, in bytes.
         max: u64,
     },
@@ -122,7 +130,7 @@ impl StoreError {
             Self::ChecksumMismatch => ErrorCode::ChecksumMismatch,
             Self::InFlight { .. } | Self::Evicted => ErrorCode::InFlight,
             Self::InvalidChunk(_) | Self::Invalid(_) => ErrorCode::InvalidRequest,
-            Self::FileSize { .. } => ErrorCode::TooLarge,
+            Self::FileSize { .. } | Self::TooLong { .. } => ErrorCode::TooLarge,
             Self::TooMany { .. } => ErrorCode::TooMany,
             Self::OneUpload | Self::BeyondGrant { .. } => ErrorCode::Forbidden,
             Self::TypeNotAllowed => ErrorCode::TypeNotAllowed,
@@ -135,5 +143,59 @@ impl StoreError {
             | Self::Io { .. }
             | Self::Catalog { .. } => ErrorCode::Internal,
         }
+    }
+}
+
+/// So many bytes: exactly, and still to be read by a person.
+struct Amount(u64);
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (shift, unit) in [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")] {
+            if self.0 > 0 && self.0.trailing_zeros() >= shift {
+                return write!(f, "{} {unit}", self.0 >> shift);
+            }
+        }
+        let digits = self.0.to_string();
+        for (at, digit) in digits.char_indices() {
+            if at > 0 && (digits.len() - at).is_multiple_of(3) {
+                f.write_str(",")?;
+            }
+            write!(f, "{digit}")?;
+        }
+        f.write_str(if self.0 == 1 { " byte" } else { " bytes" })
+    }
+}
+
+/// From the least to the most.
+struct Allowed(u64, u64);
+
+impl fmt::Display for Allowed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self(0, max) => write!(f, "at most {}", Amount(max)),
+            Self(min, max) => write!(f, "{} to {}", Amount(min), Amount(max)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_exact_and_can_be_read() {
+        let file = |size, min, max| StoreError::FileSize { size, min, max }.to_string();
+        assert_eq!(
+            file(525_137_621, 0, 500 << 20),
+            "the file is 525,137,621 bytes, and at most 500 MiB are allowed"
+        );
+        assert_eq!(
+            file(1, 1000, 1536),
+            "the file is 1 byte, and 1,000 bytes to 1,536 bytes are allowed"
+        );
+        let long = StoreError::TooLong { max: 16 << 40 };
+        assert_eq!(long.to_string(), "the file is larger than 16 TiB");
+        assert_eq!(long.code(), ErrorCode::TooLarge);
     }
 }

@@ -179,18 +179,14 @@ impl RangeWriter {
     ///
     /// # Errors
     ///
-    /// - [`StoreError::FileSize`] if the file grows beyond its size or the limit.
+    /// - [`StoreError::TooLong`] if the file grows beyond its size or the limit.
     /// - [`StoreError::Evicted`] if the upload was deleted.
     /// - [`StoreError::StorageFull`], [`StoreError::QuotaExceeded`] if there is no more room.
     pub async fn write(&mut self, now: Millis, mut bytes: Bytes) -> Result<(), StoreError> {
         self.shared.count_received(bytes.len() as u64);
         let end = self.end + (self.buffer.len() + bytes.len()) as u64;
         if end > self.max {
-            return Err(StoreError::FileSize {
-                size: end,
-                min: 0,
-                max: self.max,
-            });
+            return Err(StoreError::TooLong { max: self.max });
         }
         if self.reserved.is_some_and(|reserved| end > reserved) {
             self.reserved = Some(self.reserve(now, end).await?);

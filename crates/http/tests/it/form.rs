@@ -1,5 +1,5 @@
 use axum::body::Body;
-use hoist_protocol::{ErrorCode, Limits, ListResponse, UploadStatus};
+use hoist_protocol::{ErrorCode, FormResponse, Limits, ListResponse, UploadStatus};
 use hoist_store::StoreConfig;
 use http::Request;
 
@@ -83,6 +83,44 @@ async fn each_file_of_a_form_is_stored_and_the_person_goes_back() {
             assert_eq!(by_name("a.txt").path, "folder/inner");
             assert_eq!(by_name("a.txt").media_type.as_deref(), Some("text/plain"));
         }
+    }
+}
+
+#[tokio::test]
+async fn a_program_gets_the_receipts_in_the_order_of_the_form() {
+    for server in Server::both().await {
+        let names = ["b.bin", "empty.txt", "a/a.txt", "b.bin"];
+        let contents = [bytes(C + 1), Vec::new(), b"abc".to_vec(), bytes(C + 2)];
+        let heads = names.map(|name| format!("name=\"file\"; filename=\"{name}\""));
+        let parts: Vec<_> = heads
+            .iter()
+            .zip(&contents)
+            .map(|(head, content)| part(head, content))
+            .collect();
+        let body = form(&parts);
+        let send = |accept| server.send(sending(Body::from(body.clone()), &[("accept", accept)]));
+        let answer = send("application/json").await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let receipts = answer.json::<FormResponse>().receipts;
+        let found = receipts.iter().map(|receipt| {
+            (
+                receipt.stored_as.as_str(),
+                receipt.size,
+                *receipt.hash.unwrap().as_bytes(),
+            )
+        });
+        let stored_as = ["b.bin", "empty.txt", "a/a.txt", "b (2).bin"];
+        let wanted = stored_as.iter().zip(&contents).map(|(name, content)| {
+            (
+                *name,
+                content.len() as u64,
+                *blake3::hash(content).as_bytes(),
+            )
+        });
+        assert!(found.eq(wanted), "{receipts:?}");
+        // A browser accepts everything, and goes back to its page.
+        assert_eq!(send("text/html,application/json,*/*").await.status, 303);
+        assert_eq!(send("*/*").await.status, 303);
     }
 }
 
