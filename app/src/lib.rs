@@ -39,6 +39,7 @@ pub fn App() -> impl IntoView {
         on_complete: Some(Callback::new(move |_| stored::refresh(counts))),
         ..UploaderOptions::default()
     });
+    stored::follow(uploader.overview(), counts);
     view! {
         <main class="page">
             <header class="page__head">

@@ -1,10 +1,10 @@
 //! All files that are stored: to download, rename and delete. Closed until somebody asks.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use hoist_leptos::Erase as _;
 use hoist_leptos::{
-    format_bytes,
+    Overview, format_bytes,
     parts::{Item, Text, button, download, fixed, list, paragraph, when},
 };
 use hoist_protocol::{DeleteResult, ListCounts, Receipt, UploadStatus, route};
@@ -18,6 +18,8 @@ use leptos::{
 
 use crate::{AppError, delete_files, finished_files, rename_file, restore_files, storage_used};
 
+/// How often it is asked how much is stored while that changes.
+const REFRESH: Duration = Duration::from_secs(2);
 const BUTTON: &str = "stored__button";
 
 /// The list's signals, to be passed around.
@@ -93,8 +95,37 @@ impl Stored {
 pub(crate) fn refresh(counts: RwSignal<ListCounts>) {
     spawn_local(async move {
         if let Ok(now) = storage_used().await {
-            counts.set(now);
+            // The page may have gone meanwhile.
+            counts.try_set(now);
         }
+    });
+}
+
+/// Asks again how much is stored whenever the uploader has stored or deleted something: soon, and
+/// [once in a while](REFRESH) if that goes on.
+pub(crate) fn follow(overview: ArcReadSignal<Overview>, counts: RwSignal<ListCounts>) {
+    let changed = Memo::new(move |_| {
+        let totals = &overview.read().totals;
+        (
+            totals.finished,
+            totals.cancelled,
+            totals.deleting,
+            totals.deleted,
+        )
+    });
+    let is_due = StoredValue::new(false);
+    Effect::new(move |before: Option<()>| {
+        // To track alone would not make the memo look at what it follows.
+        changed.get();
+        if before.is_none() || is_due.get_value() {
+            return;
+        }
+        is_due.set_value(true);
+        let ask = move || {
+            is_due.try_set_value(false);
+            refresh(counts);
+        };
+        set_timeout(ask, REFRESH);
     });
 }
 

@@ -1,5 +1,6 @@
 import { expectEqualOnDisk } from '../support/expectations.js';
 import { hashesBelow, hashesOf, KiB, writeRandomFile } from '../support/files.js';
+import { gatePacks, letPass, openGate, packsWait } from '../support/gate.js';
 import { expect, test } from '../support/journey.js';
 
 // What the page asks and tells by server functions: list, storage used, rename, delete, undo.
@@ -56,4 +57,28 @@ test('stored files are listed, renamed, deleted and taken back on the page', asy
   await later.page.locator('details.stored summary').click();
   await expect(later.page.locator('.stored__row')).toHaveCount(2);
   await expect(later.page.locator('.stored__row', { hasText: 'drei ü.bin' })).toHaveCount(1);
+});
+
+// Nothing is asked at the end of all uploads here, because there is none.
+test('how much is stored is said while other files still arrive', async ({ scratch, server, visit, browser }) => {
+  const context = await browser.newContext();
+  await gatePacks(context);
+  const { page, uploader } = await visit(server.url, { context });
+  await uploader.ready();
+  const sum = page.locator('.stored__sum');
+  await expect(sum).toHaveText('0 files, 0 bytes');
+  await uploader.pick(writeRandomFile(scratch.path('waits.bin'), 20 * KiB, 'waits'));
+  await packsWait(page);
+  await letPass(page, 1);
+  await uploader.pick(writeRandomFile(scratch.path('small.bin'), 20 * KiB, 'small'));
+  const row = uploader.row('small.bin');
+  await expect(row).toHaveAttribute('data-state', 'done');
+  await expect(sum).toHaveText('1 file, 20.5 kB');
+  await row.getByRole('button', { name: 'Delete small.bin' }).click();
+  await expect(sum).toHaveText('0 files, 0 bytes');
+  await row.getByRole('button', { name: 'Undo delete small.bin' }).click();
+  await expect(sum).toHaveText('1 file, 20.5 kB');
+  await openGate(page);
+  await expect(uploader.row('waits.bin')).toHaveAttribute('data-state', 'done');
+  await expect(sum).toHaveText('2 files, 41 kB');
 });

@@ -51,6 +51,13 @@ export async function closeGate(page: Page): Promise<void> {
   });
 }
 
+/** Lets so many more pass of those to come; what is held stays. */
+export async function letPass(page: Page, count: number): Promise<void> {
+  await page.evaluate((passes) => {
+    Object.assign((globalThis as unknown as { gate: Gate }).gate, { passes });
+  }, count);
+}
+
 /** Lets all packs go, those that wait and those to come. */
 export async function openGate(page: Page): Promise<void> {
   await page.evaluate(() => {
