@@ -1,6 +1,7 @@
-import { KiB, writeRandomFile } from '../support/files.js';
+import { KiB, MiB, writeRandomFile } from '../support/files.js';
 import { expect, test } from '../support/journey.js';
 import { until } from '../support/server.js';
+import { slowTime } from '../support/wire.js';
 
 test('a hash is said to be copied only when the clipboard has it', async ({ scratch, server, visit, browser }) => {
   const context = await browser.newContext();
@@ -72,4 +73,27 @@ test('a delete that has no answer when the page is left is said again', async ({
   await page.goto('about:blank');
   await until('the file is deleted', async () => (await listed()) === 0);
   await context.close();
+});
+
+// What a browser has read already comes without a turn of the page in between, so that a chunk that minds only its own time minds nothing.
+test('the page gets its turn between the chunks of a large file', async ({ scratch, server, visit, browser }) => {
+  const context = await browser.newContext();
+  // So a chunk of 1 MiB takes as long as the page may be kept waiting.
+  await slowTime(context, 1 / 16);
+  await context.addInitScript(() => {
+    const turns = { taken: 0 };
+    Object.assign(globalThis, { turns });
+    globalThis.MessageChannel = class extends MessageChannel {
+      constructor() {
+        super();
+        turns.taken += 1;
+      }
+    };
+  });
+  const { page, uploader } = await visit(server.url, { context });
+  await uploader.ready();
+  await uploader.pick(writeRandomFile(scratch.path('large.bin'), 96 * MiB, 'turns'));
+  await uploader.settled(60_000);
+  const { taken } = await page.evaluate(() => (globalThis as unknown as { turns: { taken: number } }).turns);
+  expect(taken).toBeGreaterThan(24);
 });

@@ -58,7 +58,7 @@ impl FileState {
             Self::Uploading => "Uploading",
             Self::Paused(reason) => reason.word(),
             Self::Retrying(_) => "Trying again",
-            Self::NeedsFile => "Needs its file again",
+            Self::NeedsFile => "Choose it again to go on",
             Self::Conflict => "Name is taken",
             Self::FileChanged => "File changed",
             Self::Done(_) => "Done",

@@ -99,6 +99,8 @@ pub(crate) struct Reader {
     serial: Cell<u64>,
     /// Where a piece is copied to be hashed; one for all, so that wasm memory does not grow.
     scratch: RefCell<Vec<u8>>,
+    /// When the page last had its turn. For all chunks: what a browser has read already comes without one in between.
+    turn: Cell<f64>,
 }
 
 impl Reader {
@@ -231,18 +233,18 @@ async fn hash(driver: &Weak<Driver>, file: &File, job: &Job) -> Option<(Checksum
     let range = job.layout.range(job.index)?;
     let bytes = read(file, range, job.how()).await?;
     let mut hasher = ChunkHasher::new(job.layout, job.index).ok()?;
-    let mut turn = browser::now_ms();
     let mut at = 0;
     while at < bytes.length() {
         let end = at.saturating_add(PIECE).min(bytes.length());
-        if browser::now_ms() - turn > TURN_MS {
+        let is_long = browser::now_ms() - driver.upgrade()?.reader.turn.get() > TURN_MS;
+        if is_long {
             browser::sleep(0).await;
-            turn = browser::now_ms();
         }
-        driver
-            .upgrade()?
-            .reader
-            .hash_piece(&mut hasher, &bytes.subarray(at, end))?;
+        let reader = &driver.upgrade()?.reader;
+        if is_long {
+            reader.turn.set(browser::now_ms());
+        }
+        reader.hash_piece(&mut hasher, &bytes.subarray(at, end))?;
         at = end;
     }
     // Fails if the file has become shorter.
