@@ -111,9 +111,9 @@ pub(crate) fn summary(overview: &Overview, is_adding: bool) -> String {
     let mut line = String::new();
     let mut say = |part: &str| {
         if !line.is_empty() && !part.is_empty() {
-            line.push_str(" · ");
+            line.push_str("\u{a0}· ");
         }
-        // A line is broken between its parts only.
+        // A line is broken between its parts only, and none begins with a dot.
         line.extend(part.chars().map(|c| if c == ' ' { '\u{a0}' } else { c }));
     };
     let of_files = || {
