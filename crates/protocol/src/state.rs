@@ -66,8 +66,8 @@ impl FileState {
             Self::Failed { .. } => "Failed",
             Self::Cancelling => "Cancelling",
             Self::Cancelled => "Cancelled",
-            Self::Deleting(_) => "Deleted, can be undone",
-            Self::Deleted => "Deleted",
+            // Whether it can be taken back, the button beside it says.
+            Self::Deleting(_) | Self::Deleted => "Deleted",
         }
     }
 
