@@ -36,7 +36,6 @@ pub fn App() -> impl IntoView {
     let uploader = use_uploader(UploaderOptions {
         endpoint: data.endpoint.clone(),
         initial: Some(data.list),
-        on_complete: Some(Callback::new(move |_| stored::refresh(counts))),
         ..UploaderOptions::default()
     });
     stored::follow(uploader.overview(), counts);

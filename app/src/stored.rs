@@ -101,32 +101,46 @@ pub(crate) fn refresh(counts: RwSignal<ListCounts>) {
     });
 }
 
-/// Asks again how much is stored whenever the uploader has stored or deleted something: soon, and
-/// [once in a while](REFRESH) if that goes on.
+/// Asks again how much is stored whenever the uploader has stored or deleted something: at once, and
+/// [once in a while](REFRESH) as long as that goes on.
 pub(crate) fn follow(overview: ArcReadSignal<Overview>, counts: RwSignal<ListCounts>) {
     let changed = Memo::new(move |_| {
         let totals = &overview.read().totals;
-        (
-            totals.finished,
-            totals.cancelled,
-            totals.deleting,
-            totals.deleted,
-        )
+        let gone = (totals.cancelled, totals.deleting, totals.deleted);
+        (totals.finished, totals.listed_finished, gone)
     });
-    let is_due = StoredValue::new(false);
+    let pause = StoredValue::new(Pause::Over);
     Effect::new(move |before: Option<()>| {
         // To track alone would not make the memo look at what it follows.
         changed.get();
-        if before.is_none() || is_due.get_value() {
+        if before.is_none() {
             return;
         }
-        is_due.set_value(true);
-        let ask = move || {
-            is_due.try_set_value(false);
-            refresh(counts);
-        };
-        set_timeout(ask, REFRESH);
+        match pause.get_value() {
+            Pause::Over => ask_and_pause(counts, pause),
+            Pause::Quiet | Pause::Changed => pause.set_value(Pause::Changed),
+        }
     });
+}
+
+/// The time after an answer was asked for.
+#[derive(Clone, Copy, PartialEq)]
+enum Pause {
+    Over,
+    Quiet,
+    Changed,
+}
+
+fn ask_and_pause(counts: RwSignal<ListCounts>, pause: StoredValue<Pause>) {
+    refresh(counts);
+    pause.set_value(Pause::Quiet);
+    let go_on = move || match pause.try_get_value() {
+        Some(Pause::Changed) => ask_and_pause(counts, pause),
+        // Else the page has gone.
+        Some(_) => pause.set_value(Pause::Over),
+        None => {}
+    };
+    set_timeout(go_on, REFRESH);
 }
 
 fn next_serial() -> u64 {

@@ -81,4 +81,12 @@ test('how much is stored is said while other files still arrive', async ({ scrat
   await openGate(page);
   await expect(uploader.row('waits.bin')).toHaveAttribute('data-state', 'done');
   await expect(sum).toHaveText('2 files, 41 kB');
+
+  // What an earlier visit has stored counts in other sums.
+  await page.reload();
+  await uploader.ready();
+  await row.getByRole('button', { name: 'Delete small.bin' }).click();
+  await expect(sum).toHaveText('1 file, 20.5 kB');
+  await row.getByRole('button', { name: 'Undo delete small.bin' }).click();
+  await expect(sum).toHaveText('2 files, 41 kB');
 });

@@ -56,7 +56,8 @@ impl Webhooks {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Webhook`], [`ConfigError::WebhookSecret`], [`ConfigError::NoSecret`].
+    /// [`ConfigError::Webhook`], [`ConfigError::WebhookSecretMissing`],
+    /// [`ConfigError::WebhookSecretInvalid`].
     pub(crate) fn new(
         urls: &[String],
         secret: Option<&Secret>,
@@ -71,8 +72,9 @@ impl Webhooks {
             .collect::<Result<_, _>>()?;
         // Several, while one takes the place of another: each receiver finds the one it knows.
         let keys: Vec<_> = secret
-            .ok_or(ConfigError::WebhookSecret)?
-            .reveal()
+            .map(Secret::reveal)
+            .filter(|secret| !secret.is_empty())
+            .ok_or(ConfigError::WebhookSecretMissing)?
             .split(',')
             .map(|text| {
                 let key = BASE64_STANDARD
@@ -81,7 +83,7 @@ impl Webhooks {
                 SECRET.contains(&key.len()).then_some(key)
             })
             .collect::<Option<_>>()
-            .ok_or(ConfigError::NoSecret)?;
+            .ok_or(ConfigError::WebhookSecretInvalid)?;
         Ok(Some(Self {
             urls,
             keys,

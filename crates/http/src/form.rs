@@ -141,8 +141,9 @@ async fn receive_file(
         Some(CreateAnswer::Refused(body)) => return Err(body.into()),
         // Nothing to send: a file of 0 bytes is published by create.
         Some(CreateAnswer::Present { receipt }) => return Ok(Some(receipt)),
-        Some(CreateAnswer::Conflict { .. }) => return Ok(None),
-        None => return Err(ApiError::internal("create gave no answer")),
+        Some(CreateAnswer::Conflict { .. }) | None => {
+            return Err(ApiError::internal("create gave no answer that is one"));
+        }
     };
     let pending = Pending::new(core, party, id);
     let result = write_file(core, party, id, first, &mut field).await;
@@ -151,7 +152,7 @@ async fn receive_file(
         // What a form has lost it cannot continue: nobody would ever finish this upload.
         core.store.delete(core.now(), party, &[id]).await?;
     }
-    result
+    result.map(Some)
 }
 
 async fn write_file(
@@ -160,7 +161,7 @@ async fn write_file(
     id: UploadId,
     first: Option<Bytes>,
     field: &mut Field<'_>,
-) -> Result<Option<Receipt>, ApiError> {
+) -> Result<Receipt, ApiError> {
     let mut writer = core.store.write_range(core.now(), party, id, 0).await?;
     let mut size = 0;
     let mut next = first;
@@ -171,7 +172,9 @@ async fn write_file(
     }
     writer.finish(core.now()).await?;
     let answer = core.store.set_size(core.now(), party, id, size).await?;
-    Ok(answer.receipt)
+    answer
+        .receipt
+        .ok_or_else(|| ApiError::internal("a whole file was not published"))
 }
 
 /// Takes an upload back if its request is dropped in the middle.

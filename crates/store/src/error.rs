@@ -36,7 +36,7 @@ pub enum StoreError {
     #[error("{0}")]
     Invalid(&'static str),
     /// The file is larger or smaller than allowed.
-    #[error("the file is {}, and {} are allowed", Amount(*.size), Allowed(*.min, *.max))]
+    #[error("the file has {} bytes, and {} are allowed", Grouped(*.size), Allowed(*.min, *.max))]
     FileSize {
         /// Its size in bytes.
         size: u64,
@@ -45,10 +45,10 @@ pub enum StoreError {
         /// Largest allowed, in bytes.
         max: u64,
     },
-    /// More bytes come than the file has, or than any may have: how many they would be, nobody knows.
-    #[error("the file is larger than {}", Amount(*.max))]
+    /// More bytes come than can be taken: how many they would be, nobody knows.
+    #[error("the file has more than {}", Limit(*.max))]
     TooLong {
-        /// Largest allowed, in bytes.
+        /// Where it ends at the latest: its size, the largest that is allowed, or where what follows has come.
         max: u64,
     },
     /// More unfinished uploads, files or ids than allowed.
@@ -146,16 +146,11 @@ impl StoreError {
     }
 }
 
-/// So many bytes: exactly, and still to be read by a person.
-struct Amount(u64);
+/// A number as a person reads it.
+struct Grouped(u64);
 
-impl fmt::Display for Amount {
+impl fmt::Display for Grouped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (shift, unit) in [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")] {
-            if self.0 > 0 && self.0.trailing_zeros() >= shift {
-                return write!(f, "{} {unit}", self.0 >> shift);
-            }
-        }
         let digits = self.0.to_string();
         for (at, digit) in digits.char_indices() {
             if at > 0 && (digits.len() - at).is_multiple_of(3) {
@@ -163,7 +158,23 @@ impl fmt::Display for Amount {
             }
             write!(f, "{digit}")?;
         }
-        f.write_str(if self.0 == 1 { " byte" } else { " bytes" })
+        Ok(())
+    }
+}
+
+/// A limit: so many bytes, and what that is in the unit in which somebody has set it, if any.
+struct Limit(u64);
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", Grouped(self.0))?;
+        let unit = [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")]
+            .into_iter()
+            .find(|&(shift, _)| self.0 > 0 && self.0.trailing_zeros() >= shift);
+        match unit.map(|(shift, unit)| (self.0 >> shift, unit)) {
+            Some((count @ ..10_000, unit)) => write!(f, " ({count} {unit})"),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -173,8 +184,8 @@ struct Allowed(u64, u64);
 impl fmt::Display for Allowed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Self(0, max) => write!(f, "at most {}", Amount(max)),
-            Self(min, max) => write!(f, "{} to {}", Amount(min), Amount(max)),
+            Self(0, max) => write!(f, "at most {}", Limit(max)),
+            Self(min, max) => write!(f, "{} to {}", Grouped(min), Limit(max)),
         }
     }
 }
@@ -184,18 +195,40 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_are_exact_and_can_be_read() {
-        let file = |size, min, max| StoreError::FileSize { size, min, max }.to_string();
+    fn sizes_are_exact_and_can_be_compared() {
+        for (size, min, max, words) in [
+            (
+                525_137_621,
+                0,
+                500 << 20,
+                "the file has 525,137,621 bytes, and at most 524,288,000 bytes (500 MiB) are allowed",
+            ),
+            (
+                4096,
+                0,
+                1000,
+                "the file has 4,096 bytes, and at most 1,000 bytes are allowed",
+            ),
+            (
+                2,
+                3,
+                50,
+                "the file has 2 bytes, and 3 to 50 bytes are allowed",
+            ),
+            (
+                1 << 40,
+                0,
+                10_000_000_000,
+                "the file has 1,099,511,627,776 bytes, and at most 10,000,000,000 bytes are allowed",
+            ),
+        ] {
+            assert_eq!(StoreError::FileSize { size, min, max }.to_string(), words);
+        }
+        let long = StoreError::TooLong { max: 64 << 10 };
         assert_eq!(
-            file(525_137_621, 0, 500 << 20),
-            "the file is 525,137,621 bytes, and at most 500 MiB are allowed"
+            long.to_string(),
+            "the file has more than 65,536 bytes (64 KiB)"
         );
-        assert_eq!(
-            file(1, 1000, 1536),
-            "the file is 1 byte, and 1,000 bytes to 1,536 bytes are allowed"
-        );
-        let long = StoreError::TooLong { max: 16 << 40 };
-        assert_eq!(long.to_string(), "the file is larger than 16 TiB");
         assert_eq!(long.code(), ErrorCode::TooLarge);
     }
 }

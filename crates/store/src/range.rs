@@ -179,7 +179,7 @@ impl RangeWriter {
     ///
     /// # Errors
     ///
-    /// - [`StoreError::TooLong`] if the file grows beyond its size or the limit.
+    /// - [`StoreError::TooLong`] if the file grows beyond its size, the limit, or what follows and has come.
     /// - [`StoreError::Evicted`] if the upload was deleted.
     /// - [`StoreError::StorageFull`], [`StoreError::QuotaExceeded`] if there is no more room.
     pub async fn write(&mut self, now: Millis, mut bytes: Bytes) -> Result<(), StoreError> {

@@ -63,7 +63,7 @@ fn the_first_html_says_what_is_unfinished_and_what_is_there() {
     ])));
     for part in [
         "data-state=\"needs_file\"",
-        "Choose it again to go on 26 % · 1 of 4 MB",
+        "Choose it again to go on · 26 % · 1 of 4 MB",
         "disks/old/",
         "linux.iso",
         "data-state=\"done\"",

@@ -18,7 +18,7 @@ use http::HeaderName;
 pub use plan::{ConfigError, Plan};
 pub use secret::Secret;
 use unit::{bytes, span_ms};
-use value::{address, host, log};
+use value::{address, at_least_one, host, log};
 
 /// Resumable file upload: a page, and a server that loses nothing.
 ///
@@ -33,14 +33,15 @@ pub struct Config {
     #[arg(long, global = true, env = "HOIST_DATA", default_value = "./data")]
     pub data: PathBuf,
     /// Folder of the page's script and style, as `make build` leaves it in target/site; if not given,
-    /// LEPTOS_SITE_ROOT, else `site` beside the program, else target/site here.
+    /// LEPTOS_SITE_ROOT, else `site` beside the program or its folder, else target/site here.
     #[arg(long, env = "HOIST_SITE")]
     pub site: Option<PathBuf>,
-    /// Address to listen on; if not given, LEPTOS_SITE_ADDR, else 127.0.0.1:3000.
+    /// Address to listen on, as 0.0.0.0:80, or localhost:80 or a port alone; if not given,
+    /// LEPTOS_SITE_ADDR, else 127.0.0.1:3000.
     #[arg(long, env = "HOIST_ADDR", global = true, value_parser = address)]
     pub addr: Option<SocketAddr>,
     /// What `cargo leptos` says.
-    #[arg(long, env = "LEPTOS_SITE_ADDR", hide = true, global = true, value_parser = address)]
+    #[arg(long, env = "LEPTOS_SITE_ADDR", hide = true, global = true)]
     pub leptos_site_addr: Option<SocketAddr>,
     /// Path below which the upload protocol answers.
     #[arg(long, env = "HOIST_PREFIX", default_value = "/hoist")]
@@ -117,7 +118,7 @@ pub struct Config {
     #[arg(long, env = "HOIST_HEADER_TIMEOUT", default_value = "30s", value_parser = span_ms)]
     pub header_timeout: u64,
     /// Address on which Prometheus finds /metrics; nobody signs in there. Off if not given.
-    #[arg(long, env = "HOIST_METRICS")]
+    #[arg(long, env = "HOIST_METRICS", value_parser = address)]
     pub metrics: Option<SocketAddr>,
     /// Where to tell what became of files, as `https://app.example/hook`; signed (see README).
     #[arg(
@@ -140,13 +141,13 @@ pub struct Config {
     #[arg(long, env = "HOIST_WEBHOOK_PRIVATE")]
     pub webhook_private: bool,
     /// Most connections at one time.
-    #[arg(long, env = "HOIST_MAX_CONNECTIONS", default_value = "16384")]
+    #[arg(long, env = "HOIST_MAX_CONNECTIONS", default_value = "16384", value_parser = at_least_one)]
     pub max_connections: NonZeroUsize,
     /// Most connections at one time from one address; if not given, 1024, or no limit on loopback and with
     /// --trust-header, where all come through a proxy.
-    #[arg(long, env = "HOIST_MAX_CONNECTIONS_PER_ADDRESS")]
+    #[arg(long, env = "HOIST_MAX_CONNECTIONS_PER_ADDRESS", value_parser = at_least_one)]
     pub max_connections_per_address: Option<NonZeroUsize>,
-    /// What is logged: error, warn, info, debug, trace or off, or more exactly as in RUST_LOG.
+    /// What is logged: error, warn, info, debug, trace or off, or as in RUST_LOG with a level for each module.
     #[arg(long, env = "HOIST_LOG", default_value = "info", value_parser = log)]
     pub log: String,
 }

@@ -54,6 +54,18 @@ pub enum ConfigError {
     /// Files are too large, or none is allowed.
     #[error("--max-file-size must be at least --min-file-size, and at most 16TiB")]
     FileSize,
+    /// Whoever reaches the page would get all files, and the key of the cookies.
+    #[error(
+        "the data folder {} is in {}, of which --site gives everything to everybody",
+        .data.display(),
+        .root.display()
+    )]
+    Site {
+        /// The data folder.
+        data: PathBuf,
+        /// The folder of the site.
+        root: PathBuf,
+    },
     /// A webhook has no address that may be told.
     #[error(
         "--webhook must be like https://app.example/hook, without a name and password; an address \
@@ -65,13 +77,13 @@ pub enum ConfigError {
         "--webhook needs --webhook-secret (or HOIST_WEBHOOK_SECRET): whsec_ and 24 to 64 random \
          bytes in base64, as from: echo whsec_$(head -c 32 /dev/urandom | base64)"
     )]
-    WebhookSecret,
+    WebhookSecretMissing,
     /// What webhooks are to be signed with is no key.
     #[error(
         "--webhook-secret (or HOIST_WEBHOOK_SECRET) must be whsec_ and 24 to 64 random bytes in base64, \
          as from: echo whsec_$(head -c 32 /dev/urandom | base64)"
     )]
-    NoSecret,
+    WebhookSecretInvalid,
     /// What is taken is no type.
     #[error("--type {0:?} must be like image/*, application/pdf or .txt")]
     Type(String),
@@ -172,6 +184,11 @@ impl Config {
             self.webhook_private,
         )?;
         let data = std::path::absolute(&self.data).unwrap_or_else(|_| self.data.clone());
+        let site = site::options(self.site.as_deref());
+        let root = PathBuf::from(site.site_root.as_ref());
+        if site::is_within(&data, &root) {
+            return Err(ConfigError::Site { data, root });
+        }
         Ok(Plan {
             data,
             addr,
@@ -211,7 +228,7 @@ impl Config {
                 },
                 ..ServeConfig::default()
             },
-            site: site::options(self.site.as_deref()),
+            site,
             prefix: self.prefix,
             classic,
             hosts: self.hosts,
@@ -296,14 +313,7 @@ fn is_below(path: &str, other: &str) -> bool {
 impl Plan {
     /// The page's script, if it is not where the site should be: without it the page is a plain form.
     pub(crate) fn missing_script(&self) -> Option<PathBuf> {
-        let LeptosOptions {
-            site_root,
-            site_pkg_dir,
-            output_name,
-            ..
-        } = &self.site;
-        let folder = Path::new(site_root.as_ref()).join(site_pkg_dir.as_ref());
-        let script = folder.join(format!("{output_name}.js"));
+        let script = site::script(Path::new(self.site.site_root.as_ref()), &self.site);
         let script = std::path::absolute(&script).unwrap_or(script);
         (!script.is_file()).then_some(script)
     }

@@ -84,20 +84,20 @@ fn each_restriction_of_the_flags_holds_at_every_door_and_says_why() {
         2,
         "too_large",
         413,
-        "The file is 2 bytes, and 3 bytes to 50 bytes are allowed",
+        "The file has 2 bytes, and 3 to 50 bytes are allowed",
     );
     // A form does not know how large its file will be.
     let large = create(&program, "large.txt", 51);
     assert!(
-        large.contains("the file is 51 bytes, and 3 bytes to 50 bytes are allowed"),
+        large.contains("the file has 51 bytes, and 3 to 50 bytes are allowed"),
         "{large}"
     );
     let (status, said) = form(&program, "large.txt", 51);
     assert_eq!(status, 413);
-    assert!(said.contains("The file is larger than 50 bytes"), "{said}");
+    assert!(said.contains("The file has more than 50 bytes"), "{said}");
     assert!(
         classic(&program, "large.txt", 51)
-            .starts_with(r#"{"error":413,"msg":"The file is 51 bytes"#)
+            .starts_with(r#"{"error":413,"msg":"The file has 51 bytes"#)
     );
     refused(
         "a.exe",

@@ -245,7 +245,12 @@ fn words(file: &FileView) -> String {
         _ if has_progress(file) && file.shown > 0 => {
             let percent = format::percent(file.shown, file.size);
             let size = format::part_of(file.shown, file.size);
-            format!("{word} {percent} % · {size}")
+            let dot = if matches!(file.state, FileState::NeedsFile) {
+                " ·"
+            } else {
+                ""
+            };
+            format!("{word}{dot} {percent} % · {size}")
         }
         _ => {
             let other = file.receipt().and_then(other_name);

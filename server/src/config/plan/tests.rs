@@ -119,13 +119,18 @@ fn a_secret_that_is_none_is_not_called_missing() {
     let hook = ["--webhook", "https://app.example/hook"];
     let missing = plan(&hook);
     assert!(
-        matches!(missing, Err(ConfigError::WebhookSecret)),
+        matches!(missing, Err(ConfigError::WebhookSecretMissing)),
         "{missing:?}"
+    );
+    let empty = plan(&[&hook[..], &["--webhook-secret", ""]].concat());
+    assert!(
+        matches!(empty, Err(ConfigError::WebhookSecretMissing)),
+        "{empty:?}"
     );
     for secret in ["abc", "whsec_YWJj", "whsec_?"] {
         let wrong = plan(&[&hook[..], &["--webhook-secret", secret]].concat());
         assert!(
-            matches!(wrong, Err(ConfigError::NoSecret)),
+            matches!(wrong, Err(ConfigError::WebhookSecretInvalid)),
             "{secret}: {wrong:?}"
         );
     }
@@ -179,4 +184,34 @@ async fn six_hundred_may_come_at_once() {
     let long = std::time::Duration::from_secs(20);
     let connected = tokio::time::timeout(long, all.join_all()).await.unwrap();
     assert!(connected.iter().all(Result::is_ok));
+}
+
+#[test]
+fn the_site_never_has_the_data_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let with = |site: &str, data: &str| plan(&["--site", &path(site), "--data", &path(data)]);
+    std::fs::create_dir_all(path("site/deep")).unwrap();
+    std::os::unix::fs::symlink(path("site"), path("link")).unwrap();
+    for (site, data) in [
+        ("", "data"),
+        ("site", "site"),
+        ("site", "site/deep/data"),
+        ("link", "site/data"),
+        ("site", "link/data"),
+    ] {
+        let refused = with(site, data);
+        assert!(
+            matches!(refused, Err(ConfigError::Site { .. })),
+            "{site} {data} {refused:?}"
+        );
+    }
+    for (site, data) in [
+        ("site", "data"),
+        ("site", "site2/data"),
+        ("site/deep", "site/data"),
+        ("none", "data"),
+    ] {
+        assert!(with(site, data).is_ok(), "{site} {data}");
+    }
 }
