@@ -215,7 +215,7 @@ fn cancel_all_touches_only_what_this_visit_added() {
               · cancelled running
               · complete
             > wait 1min
-            = listed-listed1 1c/2c needs its file again
+            = listed-listed1 1c/2c choose it again to go on
             = listed-listed2 1c/1c done as listed2
             = done 1c/1c deleted
             = running 0c/2c cancelled

@@ -197,7 +197,7 @@ fn listed_rows_wait_for_their_files_and_give_way_to_them() {
               · success a
               · complete
             = listed-b 1c/1c done as b
-            = listed-c 1c/2c needs its file again
+            = listed-c 1c/2c choose it again to go on
             = a 3c/3c done as a
         "#]],
     );
@@ -225,8 +225,8 @@ fn a_file_picked_alone_finds_its_row_by_name_size_and_time_if_that_is_unique() {
               · added a
             > add b 3c
               · added b
-            = listed-b(1) 2c/3c needs its file again
-            = listed-b(2) 2c/3c needs its file again
+            = listed-b(1) 2c/3c choose it again to go on
+            = listed-b(2) 2c/3c choose it again to go on
             = a 0c/3c paused
             = b 0c/3c paused
         "#]],
