@@ -92,7 +92,7 @@ impl Stored {
 }
 
 /// Asks how much is stored.
-pub(crate) fn refresh(counts: RwSignal<ListCounts>) {
+fn refresh(counts: RwSignal<ListCounts>) {
     spawn_local(async move {
         if let Ok(now) = storage_used().await {
             // The page may have gone meanwhile.
@@ -124,7 +124,7 @@ pub(crate) fn follow(overview: ArcReadSignal<Overview>, counts: RwSignal<ListCou
 }
 
 /// The time after an answer was asked for.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy)]
 enum Pause {
     Over,
     Quiet,
@@ -136,9 +136,8 @@ fn ask_and_pause(counts: RwSignal<ListCounts>, pause: StoredValue<Pause>) {
     pause.set_value(Pause::Quiet);
     let go_on = move || match pause.try_get_value() {
         Some(Pause::Changed) => ask_and_pause(counts, pause),
-        // Else the page has gone.
-        Some(_) => pause.set_value(Pause::Over),
-        None => {}
+        Some(Pause::Over | Pause::Quiet) => pause.set_value(Pause::Over),
+        None => {} // the page has gone
     };
     set_timeout(go_on, REFRESH);
 }

@@ -75,7 +75,7 @@ test('a delete that has no answer when the page is left is said again', async ({
   await context.close();
 });
 
-// What a browser has read already comes without a turn of the page in between, so that a chunk that minds only its own time minds nothing.
+// What the browser has read ahead is hashed chunk after chunk in one task, so that to look at the time of each by itself would not do.
 test('the page gets its turn between the chunks of a large file', async ({ scratch, server, visit, browser }) => {
   const context = await browser.newContext();
   // So a chunk of 1 MiB takes as long as the page may be kept waiting.

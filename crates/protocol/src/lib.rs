@@ -31,6 +31,7 @@ mod id;
 mod layout;
 mod limits;
 mod message;
+mod number;
 mod path;
 mod range;
 pub mod route;
@@ -48,6 +49,7 @@ pub use layout::{
 };
 pub use limits::Limits;
 pub use message::*;
+pub use number::{grouped, in_binary_unit};
 pub use path::{InvalidPath, MAX_NAME_BYTES, MAX_PATH_BYTES, MAX_PATH_DEPTH, RelativePath};
 pub use range::ByteRange;
 pub use socket::{SocketAnswer, SocketPack, SocketTaken};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use hoist_protocol::{ErrorCode, InvalidPath};
+use hoist_protocol::{ErrorCode, InvalidPath, grouped, in_binary_unit};
 
 /// What can go wrong in the store. Knows the wire's codes, but no HTTP status.
 #[derive(Debug, thiserror::Error)]
@@ -36,7 +36,7 @@ pub enum StoreError {
     #[error("{0}")]
     Invalid(&'static str),
     /// The file is larger or smaller than allowed.
-    #[error("the file has {} bytes, and {} are allowed", Grouped(*.size), Allowed(*.min, *.max))]
+    #[error("the file has {} bytes, and {} are allowed", grouped(*.size), Allowed(*.min, *.max))]
     FileSize {
         /// Its size in bytes.
         size: u64,
@@ -146,32 +146,13 @@ impl StoreError {
     }
 }
 
-/// A number as a person reads it.
-struct Grouped(u64);
-
-impl fmt::Display for Grouped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = self.0.to_string();
-        for (at, digit) in digits.char_indices() {
-            if at > 0 && (digits.len() - at).is_multiple_of(3) {
-                f.write_str(",")?;
-            }
-            write!(f, "{digit}")?;
-        }
-        Ok(())
-    }
-}
-
 /// A limit: so many bytes, and what that is in the unit in which somebody has set it, if any.
 struct Limit(u64);
 
 impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} bytes", Grouped(self.0))?;
-        let unit = [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")]
-            .into_iter()
-            .find(|&(shift, _)| self.0 > 0 && self.0.trailing_zeros() >= shift);
-        match unit.map(|(shift, unit)| (self.0 >> shift, unit)) {
+        write!(f, "{} bytes", grouped(self.0))?;
+        match in_binary_unit(self.0) {
             Some((count @ ..10_000, unit)) => write!(f, " ({count} {unit})"),
             _ => Ok(()),
         }
@@ -185,7 +166,7 @@ impl fmt::Display for Allowed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self(0, max) => write!(f, "at most {}", Limit(max)),
-            Self(min, max) => write!(f, "{} to {}", Grouped(min), Limit(max)),
+            Self(min, max) => write!(f, "{} to {}", grouped(min), Limit(max)),
         }
     }
 }

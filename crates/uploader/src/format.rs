@@ -1,7 +1,7 @@
 //! Numbers and names as a person reads them. English, and the same on every machine: the first
 //! HTML must not depend on a locale.
 
-use hoist_protocol::PauseReason;
+use hoist_protocol::{PauseReason, grouped};
 
 use crate::Overview;
 
@@ -49,24 +49,11 @@ pub(crate) fn part_of(part: u64, whole: u64) -> String {
     format!("{number} of {whole}")
 }
 
-/// A number with a comma every three digits.
-pub(crate) fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 /// A number of files: `1 file`, `2 files`.
 pub(crate) fn files(number: u64) -> String {
     format!(
         "{} {}",
-        count(number),
+        grouped(number),
         if number == 1 { "file" } else { "files" }
     )
 }
@@ -75,7 +62,7 @@ pub(crate) fn files(number: u64) -> String {
 pub(crate) fn some(number: u32, words: &str) -> String {
     match number {
         0 => String::new(),
-        _ => count(u64::from(number)) + " " + words,
+        _ => grouped(u64::from(number)) + " " + words,
     }
 }
 
@@ -117,7 +104,7 @@ pub(crate) fn summary(overview: &Overview, is_adding: bool) -> String {
         line.extend(part.chars().map(|c| if c == ' ' { '\u{a0}' } else { c }));
     };
     let of_files = || {
-        let finished = count(u64::from(totals.finished));
+        let finished = grouped(u64::from(totals.finished));
         format!("{finished} of {}", files(u64::from(totals.files)))
     };
     if totals.files == 0 {
@@ -244,10 +231,10 @@ mod tests {
 
     #[test]
     fn numbers_have_commas_and_one_file_is_no_files() {
-        assert_eq!(count(0), "0");
-        assert_eq!(count(999), "999");
-        assert_eq!(count(1000), "1,000");
-        assert_eq!(count(1_234_567), "1,234,567");
+        assert_eq!(grouped(0), "0");
+        assert_eq!(grouped(999), "999");
+        assert_eq!(grouped(1000), "1,000");
+        assert_eq!(grouped(1_234_567), "1,234,567");
         assert_eq!(files(1), "1 file");
         assert_eq!(files(10_000), "10,000 files");
     }

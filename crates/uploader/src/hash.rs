@@ -239,15 +239,14 @@ async fn hash(driver: &Weak<Driver>, file: &File, job: &Job) -> Option<(Checksum
         let end = at.saturating_add(PIECE).min(bytes.length());
         // Small files come in tasks of their own, a millisecond's worth in each.
         let last = driver.upgrade()?.reader.turn.get();
-        let is_long = job.how() != ALL && browser::now_ms() - last > TURN_MS;
-        if is_long {
+        if job.how() != ALL && browser::now_ms() - last > TURN_MS {
             browser::sleep(0).await;
+            driver.upgrade()?.reader.turn.set(browser::now_ms());
         }
-        let reader = &driver.upgrade()?.reader;
-        if is_long {
-            reader.turn.set(browser::now_ms());
-        }
-        reader.hash_piece(&mut hasher, &bytes.subarray(at, end))?;
+        driver
+            .upgrade()?
+            .reader
+            .hash_piece(&mut hasher, &bytes.subarray(at, end))?;
         at = end;
     }
     // Fails if the file has become shorter.

@@ -51,9 +51,8 @@ pub(super) fn script(site: &Path, options: &LeptosOptions) -> PathBuf {
         .join(format!("{}.js", options.output_name))
 }
 
-/// Whether a folder, which need not be there, is another one or in it.
+/// Whether a folder, by its absolute path, is another one or in it. It need not be there.
 pub(super) fn is_within(folder: &Path, other: &Path) -> bool {
-    let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
     let real = folder.ancestors().find_map(|there| {
         let rest = folder.strip_prefix(there).ok()?;
         Some(there.canonicalize().ok()?.join(rest))

@@ -34,12 +34,8 @@ pub(super) fn span_ms(text: &str) -> Result<u64, String> {
 
 /// A size for the eye: the largest unit that divides it.
 pub(super) fn show_bytes(bytes: u64) -> String {
-    for (shift, unit) in [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")] {
-        if bytes > 0 && bytes.trailing_zeros() >= shift {
-            return format!("{}{unit}", bytes >> shift);
-        }
-    }
-    format!("{bytes}B")
+    let (number, unit) = hoist_protocol::in_binary_unit(bytes).unwrap_or((bytes, "B"));
+    format!("{number}{unit}")
 }
 
 /// A span for the eye: the largest unit that divides it.

@@ -87,7 +87,7 @@ impl Milestone {
                 format!("Uploading {files}.{refused}")
             }
             (true, false) => {
-                let finished = format::count(u64::from(totals.finished));
+                let finished = hoist_protocol::grouped(u64::from(totals.finished));
                 let uploaded = match totals.files {
                     0 => String::new(),
                     files => format!("{finished} of {} uploaded.", format::files(files.into())),
