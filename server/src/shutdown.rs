@@ -3,14 +3,19 @@
 use tokio::signal::unix::{Signal, SignalKind, signal as listen};
 
 /// Resolves on SIGINT (Ctrl-C) or SIGTERM (`kill`, containers).
-pub async fn signal() {
+///
+/// Listens from the call on, not from the first poll: a signal that comes before it is polled is not lost, and
+/// does not end the program at once. Call it in a runtime.
+pub fn signal() -> impl Future<Output = ()> {
     let mut interrupt = listen_to(SignalKind::interrupt());
     let mut terminate = listen_to(SignalKind::terminate());
-    let which = tokio::select! {
-        () = received(&mut interrupt) => "SIGINT",
-        () = received(&mut terminate) => "SIGTERM",
-    };
-    tracing::info!("stopping on {which}");
+    async move {
+        let which = tokio::select! {
+            () = received(&mut interrupt) => "SIGINT",
+            () = received(&mut terminate) => "SIGTERM",
+        };
+        tracing::info!("stopping on {which}");
+    }
 }
 
 fn listen_to(kind: SignalKind) -> Option<Signal> {

@@ -1,8 +1,11 @@
 //! Starting, stopping and dying.
 
-use std::{io::Write as _, process::Stdio};
+use std::{
+    io::Write as _,
+    process::{Command, Stdio},
+};
 
-use crate::program::{Program, command, read_answer, until};
+use crate::program::{LONG, Program, command, read_answer, until};
 
 /// Creates a file of two chunks of 64 KiB and gives its id.
 fn create(program: &Program) -> String {
@@ -114,6 +117,19 @@ fn a_page_without_its_script_is_said_when_it_starts() {
     let said = std::fs::read_to_string(log).unwrap();
     let missing = format!("{site}/pkg/hoist.js is not there");
     assert!(said.contains(&missing) && said.contains("--site"), "{said}");
+}
+
+#[tokio::test]
+async fn a_signal_before_the_server_waits_for_it_stops_it() {
+    let stop = hoist_server::shutdown::signal();
+    // Were nobody listening yet, this would end all these tests.
+    let pid = std::process::id().to_string();
+    let sent = Command::new("kill")
+        .args(["-s", "TERM", &pid])
+        .status()
+        .unwrap();
+    assert!(sent.success());
+    tokio::time::timeout(LONG, stop).await.unwrap();
 }
 
 #[test]
