@@ -1,11 +1,11 @@
 import { chromium } from '@playwright/test';
 import { expectEqualOnDisk, expectNothingSentTwice } from '../support/expectations.js';
-import { MiB, writeRandomFile } from '../support/files.js';
+import { KiB, MiB, writeRandomFile } from '../support/files.js';
 import { expect, test } from '../support/journey.js';
 import { until } from '../support/server.js';
 import { seenOnTheWire, slowTime, watchWire } from '../support/wire.js';
 
-// Through sockets go pieces of large files, where the browser is slower than the line (DESIGN.md).
+// Through sockets go pieces of large files and packs of small ones, where the browser is slower than the line (DESIGN.md).
 
 test('a proxy that knows no WebSockets is asked once, and everything goes in requests', async ({ scratch, server, proxied, visit, browser }) => {
   const proxy = await proxied();
@@ -24,6 +24,25 @@ test('a proxy that knows no WebSockets is asked once, and everything goes in req
   expect(buffers).toBeGreaterThan(10);
   expectNothingSentTwice(await server.receivedBytes(), 192 * MiB + 3, proxy);
   expect(page.workers(), 'nothing is left of it').toHaveLength(0);
+  await context.close();
+});
+
+test('many small files go through sockets, each as it is, though they are read into the same memory', async ({ scratch, server, proxied, visit, browser }) => {
+  const proxy = await proxied();
+  const context = await browser.newContext();
+  await watchWire(context);
+  const { page, uploader } = await visit(proxy.url, { context });
+  await uploader.ready();
+  const sizes = Array.from({ length: 1500 }, (_, n) => 12 * KiB + n);
+  const notes = sizes.map((size, n) => writeRandomFile(scratch.path(`note ${n}.txt`), size, `small ${n}`));
+  await uploader.pick(notes);
+  await uploader.settled(60_000);
+  await expectEqualOnDisk(server, notes);
+  const { carried, lengths } = await seenOnTheWire(page);
+  expect(carried).toBeGreaterThan(3);
+  expect(lengths.sort((a, b) => a - b), 'each file in one pack, and in no other').toEqual(sizes);
+  const size = sizes.reduce((sum, each) => sum + each, 0);
+  expectNothingSentTwice(await server.receivedBytes(), size, proxy);
   await context.close();
 });
 

@@ -38,8 +38,9 @@ async function counting(context: BrowserContext): Promise<BrowserContext> {
       revokeObjectURL.call(URL, url);
     };
     const { postMessage } = Worker.prototype;
-    Worker.prototype.postMessage = function (this: Worker, message: unknown, ...more: unknown[]) {
-      counts.asked += 1;
+    Worker.prototype.postMessage = function (this: Worker, message: object, ...more: unknown[]) {
+      // Others send packs.
+      if ('source' in message) counts.asked += 1;
       (postMessage as (...given: unknown[]) => void).call(this, message, ...more);
     };
     const { createImageBitmap } = globalThis;

@@ -29,8 +29,6 @@ export function take(length) {
 /** Says that this buffer may be filled again once somebody gives it back. */
 export const own = (buffer) => ours.add(buffer);
 
-export const isOurs = (buffer) => ours.has(buffer);
-
 /** Gives memory of ours back when nobody looks at it any more; other memory is left alone. */
 export function giveBack({ buffer }) {
   const { byteLength } = buffer;
@@ -44,9 +42,14 @@ export function giveBack({ buffer }) {
   idle = setTimeout(() => (spare.length = spareSize = 0), SPARE_MS);
 }
 
+export const lengthOf = (parts) => parts.reduce((sum, part) => sum + part.length, 0);
+
+/** Whether each of these bytes has memory of ours that none of the others uses. */
+export const areApart = (parts) => new Set(parts.map(({ buffer }) => buffer)).size === parts.length && parts.every(({ buffer }) => ours.has(buffer));
+
 /** Bytes in one buffer, to be given back. */
 export function join(parts) {
-  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  const length = lengthOf(parts);
   const whole = new Uint8Array(take(length), 0, length);
   own(whole.buffer);
   let at = 0;

@@ -3,7 +3,7 @@
 //
 // This file is both sides: the worker is made of it, because its own address is the only one that it knows.
 
-import { giveBack, isOurs, isRoomy, own } from './memory.js';
+import { areApart, giveBack, isRoomy, join, lengthOf, own } from './memory.js';
 import { isLocal } from './page.js';
 
 const NAME = 'hoist-sockets';
@@ -12,6 +12,8 @@ const SOCKETS = 4;
 /** Bytes of one message, and most that are on their way and not yet taken. */
 const MESSAGE = 256 << 10;
 const WINDOW = 2 << 20;
+/** Packs of fewer bytes gain nothing. */
+const LEAST = 64 << 10;
 /** Sockets through which nothing goes are closed after this long; after a failure none is opened for as long. */
 const REST_MS = 20_000;
 /** And for so long where none has ever carried anything: somebody on the way knows no WebSockets, or the server has no place. */
@@ -55,10 +57,7 @@ export function measure(bytes, now = performance.now()) {
 
 /** Whether a pack can go through a socket now; if it is only for want of one, some are opened for those to come. */
 export function mayCarry(url, headers, parts) {
-  if (!isRoomy || !(isFast || isLocal(url)) || !isOfUse(url, headers)) return false;
-  // Memory that is given away must be of use to nobody else. The head is copied.
-  const given = new Set(parts.slice(1).map(({ buffer }) => buffer));
-  if (given.size < parts.length - 1 || ![...given].every(isOurs)) return false;
+  if (!isRoomy || lengthOf(parts) < LEAST || !(isFast || isLocal(url)) || !isOfUse(url, headers)) return false;
   if (!worker && performance.now() >= notBefore) start(url);
   return worker !== undefined && target === url && free > 0;
 }
@@ -74,12 +73,16 @@ function isOfUse(url, headers) {
 /** Sends a pack, as `send` of `calls.js`. Throws before anything is given away, or not at all. */
 export function carry(url, parts, ended, progress) {
   const id = ++lastId;
-  const sent = parts.map((part, at) => (at === 0 ? part.slice() : part));
+  const [head, ...pieces] = parts;
+  // Memory that is given away must be of use to nobody else; small files have theirs together.
+  const isGiven = areApart(pieces);
+  const sent = [head.slice(), ...(isGiven ? pieces : [join(pieces)])];
   worker.postMessage(
     { id, parts: sent },
     sent.map(({ buffer }) => buffer),
   );
   packs.set(id, { ended, progress });
+  if (!isGiven) pieces.forEach(giveBack);
   free -= 1;
   clearTimeout(resting);
   return () => {
@@ -230,8 +233,7 @@ function close(socket) {
 }
 
 function begin({ id, parts }) {
-  const length = parts.reduce((sum, part) => sum + part.length, 0);
-  const pack = { id, parts, length, at: 0, offset: 0, sent: 0, taken: 0 };
+  const pack = { id, parts, length: lengthOf(parts), at: 0, offset: 0, sent: 0, taken: 0 };
   const socket = [...sockets].find(({ line, pack }) => line.readyState === WebSocket.OPEN && !pack);
   if (socket) give(socket, pack);
   // The server has closed it, and the page has not heard yet.
