@@ -1,8 +1,9 @@
-// RESULTS.md, chart.svg and a table of the README from results/*.json.
+// RESULTS.md, chart.svg and a table of the README: of what results/*.json has, and for all else of what RESULTS.md had.
 
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { chart } from './lib/chart.mjs';
+import { kept, whereOf } from './lib/kept.mjs';
 import { digits, median, spread } from './lib/stats.mjs';
 
 const here = import.meta.dirname;
@@ -16,16 +17,20 @@ const PLACES = { tmpfs: 'in memory (tmpfs)', disk: 'on disk' };
 
 const good = (runs) => (runs ?? []).filter((run) => !run.failed);
 
-/** Everything that is told of one job. */
-async function read(name) {
-  const told = JSON.parse(readFileSync(join(here, 'results', `${name}.json`), 'utf8'));
+/** Everything that is told of one job; `undefined` if there is nothing. `before` is the RESULTS.md that was. */
+async function read(name, folder, before) {
   const { default: job } = await import(`./jobs/${name}.mjs`);
+  const file = join(folder, 'results', `${name}.json`);
+  if (!existsSync(file)) return kept(name, job, before, PLACES);
+  const { machine, ...told } = JSON.parse(readFileSync(file, 'utf8'));
+  Object.assign(told, { date: machine.date, commit: machine.commit, where: whereOf(machine) });
   const list = (place, key, column) => good(told.results[place]?.[key]).map(job.columns[column].of).filter(Number.isFinite);
   const value = (place, key, column) => (list(place, key, column).length ? median(list(place, key, column)) : undefined);
   const first = Object.keys(job.columns)[0];
   /** Of two medians of the first column, or of another. */
   const ratio = (place, one, other, column = first) => value(place, one, column) / value(place, other, column);
-  return { name, told, job, list, value, ratio, first };
+  const one = { name, told, job, list, value, ratio, first };
+  return { ...one, text: section(one), goals: goals(one) };
 }
 
 const isReached = ({ is, least, most }) => (least === undefined || is >= least) && (most === undefined || is <= most);
@@ -65,7 +70,7 @@ function section(read) {
   const notes = typeof job.notes === 'function' ? job.notes(told) : job.notes;
   return `## ${job.title}
 
-\`make bench JOB=${read.name}\`, ${told.runs} repetitions, ${told.machine.date}, at ${told.machine.commit}; ${versions.join(', ')}.
+\`make bench JOB=${read.name}\`, ${told.runs} repetitions, ${told.date}, ${told.where}, at ${told.commit}; ${versions.join(', ')}.
 
 ${tables.join('\n\n')}
 ${lines ? `\n${lines}\n` : ''}${notes ? `\n${notes.trim()}\n` : ''}`;
@@ -86,38 +91,38 @@ function headline({ job, told, value, first }) {
 }
 
 /** Puts the lines of the jobs that are told between the marks of the README. */
-function intoReadme(jobs) {
-  const file = join(here, '../README.md');
+function intoReadme(file, jobs) {
   const text = readFileSync(file, 'utf8');
   const [open, close] = ['<!-- by make bench -->\n', '<!-- end -->'];
   const [from, to] = [text.indexOf(open) + open.length, text.indexOf(close)];
   const shown = jobs.filter(({ job }) => job.isTold);
-  const { cpu, memory, date } = shown.at(-1).told.machine;
+  const { where, date } = shown.at(-1).told;
   const runs = Math.min(...shown.map(({ told }) => told.runs));
   const lines = ['| | Hoist, each byte verified | what it is held against | the best of its peers |', '| --- | ---: | ---: | ---: |', ...shown.map(headline)];
-  const said = `${cpu}, ${memory}, ${date}, in memory and over loopback, medians of ${runs} and more:\n\n${lines.join('\n')}\n`;
+  const said = `${where}, ${date}, in memory and over loopback, medians of ${runs} and more:\n\n${lines.join('\n')}\n`;
   writeFileSync(file, text.slice(0, from) + said + text.slice(to));
 }
 
-export async function report() {
-  const there = readdirSync(join(here, 'results')).map((file) => file.replace(/\.json$/, ''));
-  const jobs = await Promise.all(ORDER.filter((name) => there.includes(name)).map(read));
-  const { cpu, memory, kernel } = jobs.at(-1).told.machine;
-  const all = jobs.flatMap(goals);
+/** Writes what is in `folder`, and the table of `readme`. */
+export async function report({ folder = here, readme = join(here, '../README.md') } = {}) {
+  const results = join(folder, 'RESULTS.md');
+  const before = existsSync(results) ? readFileSync(results, 'utf8') : '';
+  const jobs = (await Promise.all(ORDER.map((name) => read(name, folder, before)))).filter(Boolean);
+  const all = jobs.flatMap(({ goals }) => goals);
   const count = (list) => `${list.filter((goal) => goal.isReached).length} of ${list.length}`;
   const text = `# Measured
 
-Written by \`make bench\`; not by hand. ${cpu}, ${memory}, Linux ${kernel}, client and server on the same cores, and but for the
+Written by \`make bench\`; not by hand. Client and server on the same cores, and but for the
 shaped lines everything over loopback without TLS. Median (least–most); all contestants of a job take turns, each with a fresh server
 and an empty folder (memory is warmed before, and from 3bb4c7d on kept warm until the folder is filled), and what is stored is compared with what was sent. Hoist verifies the BLAKE3 of each chunk and publishes each file under its name; the peers verify nothing and never sync,
-so \`process\` stands beside them, and \`power\`, the default, below it.
+so \`process\` stands beside them, and \`power\`, the default, below it. A job that is not run keeps what it had.
 
 Goals reached: ${count(all.filter((goal) => !goal.isAim))}; aims: ${count(all.filter((goal) => goal.isAim))}.
 
-${jobs.map(section).join('\n')}`;
-  writeFileSync(join(here, 'RESULTS.md'), text);
-  writeFileSync(join(here, 'chart.svg'), chart(jobs));
-  if (jobs.some(({ job }) => job.isTold)) intoReadme(jobs);
+${jobs.map(({ text }) => text).join('\n')}`;
+  writeFileSync(results, text);
+  writeFileSync(join(folder, 'chart.svg'), chart(jobs));
+  if (jobs.some(({ job }) => job.isTold)) intoReadme(readme, jobs);
 }
 
 if (process.argv[1] === import.meta.filename) await report();

@@ -2,7 +2,6 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { build } from 'esbuild';
 
 const folder = join(import.meta.dirname, '../pages');
 const frame = (body, style = '', script = '') =>
@@ -20,6 +19,8 @@ const bundled = new Map();
 /** A page of a library from npm: script and style as a site would ship them, in the document itself. */
 export async function bundle(name) {
   if (!bundled.has(name)) {
+    // Only here: whoever only reads results need not have it.
+    const { build } = await import('esbuild');
     const { outputFiles } = await build({
       entryPoints: [join(folder, `${name}.js`)],
       outdir: '/',

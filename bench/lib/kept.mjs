@@ -1,0 +1,49 @@
+// A job as RESULTS.md tells it: what is not measured again stays, on every machine.
+
+/** `2 × CPU, 24 GiB, Linux 6.1`. */
+export const whereOf = ({ cpu, memory, kernel }) => `${cpu}, ${memory}, Linux ${kernel}`;
+
+/** The number that a cell begins with: the median. `undefined` if it is none. */
+function numberOf(cell) {
+  const number = Number(cell.split(' (')[0].replace(/\s/g, ''));
+  return Number.isFinite(number) ? number : undefined;
+}
+
+const cellsOf = (line) => line.slice(1, line.lastIndexOf('|')).split('|').map((cell) => cell.trim());
+
+/** For each place and contestant, its row by column. `places`: what stands above the table of each. */
+function rowsOf(section, job, places) {
+  const rows = {};
+  let place = job.places[0];
+  let head;
+  for (const line of section.split('\n')) {
+    const named = Object.keys(places).find((key) => line === `${places[key]}:`);
+    if (named) place = named;
+    if (!line.startsWith('|')) head = undefined;
+    else if (!head) head = cellsOf(line);
+    else {
+      const [title, ...cells] = cellsOf(line);
+      const isOf = ([, contestant]) => title === contestant.title || title.startsWith(`${contestant.title} (`);
+      const [key] = Object.entries(job.contestants).find(isOf) ?? [];
+      if (key) (rows[place] ??= {})[key] = Object.fromEntries(cells.map((cell, at) => [head[at + 1], cell]));
+    }
+  }
+  return rows;
+}
+
+function goalsOf(section) {
+  const lines = section.matchAll(/^- \*\*(not reached|reached)\*\*: (.*)$/gm);
+  return [...lines].map(([, word, text]) => ({ isReached: word === 'reached', isAim: text.includes(' (aim): ') }));
+}
+
+/** `undefined` if `text` has nothing of it. */
+export function kept(name, job, text, places) {
+  const section = text.split(/^(?=## )/m).find((each) => each.includes(`\`make bench JOB=${name}\``));
+  const told = section?.match(/, (\d+) repetitions, (\S+), (.+), at .+; /);
+  if (!told) return undefined;
+  const [, runs, date, where] = told;
+  const results = rowsOf(section, job, places);
+  const value = (place, key, column) => numberOf(results[place]?.[key]?.[column] ?? '–');
+  const first = Object.keys(job.columns)[0];
+  return { name, job, first, value, told: { runs: Number(runs), date, where, results }, text: `${section.trimEnd()}\n`, goals: goalsOf(section) };
+}
