@@ -31,6 +31,8 @@ struct Stored {
     problem: RwSignal<String>,
     is_asking: RwSignal<bool>,
     counts: RwSignal<ListCounts>,
+    /// How many files there were when the list was asked for, less those that were deleted here.
+    shown: RwSignal<Option<u64>>,
 }
 
 impl Stored {
@@ -57,6 +59,9 @@ impl Stored {
                         );
                     });
                     self.next.set(page.next);
+                    if is_first {
+                        self.shown.set(Some(page.counts.finished));
+                    }
                     self.counts.set(page.counts);
                     self.problem.set(String::new());
                 }
@@ -73,6 +78,20 @@ impl Stored {
             serial: next_serial(),
             make: Arc::new(move || row(self, &receipt)),
         })
+    }
+
+    /// A file was deleted here or is back: nothing new for who looks at the list.
+    fn count(self, is_back: bool) {
+        let change = |count: u64| {
+            if is_back {
+                count.saturating_add(1)
+            } else {
+                count.saturating_sub(1)
+            }
+        };
+        self.shown.update(|shown| *shown = shown.map(change));
+        self.counts
+            .update(|counts| counts.finished = change(counts.finished));
     }
 
     /// Says what went wrong, if anything did, and asks how much there is now.
@@ -157,6 +176,7 @@ pub(crate) fn stored(endpoint: String, counts: RwSignal<ListCounts>) -> AnyView 
         problem: RwSignal::new(String::new()),
         is_asking: RwSignal::new(false),
         counts,
+        shown: RwSignal::new(None),
     };
     let on_toggle = move |event: ev::Event| {
         let details = event
@@ -180,12 +200,20 @@ pub(crate) fn stored(endpoint: String, counts: RwSignal<ListCounts>) -> AnyView 
         )
     });
     let has_more = Signal::derive(move || stored.next.read().is_some());
+    // They would move what somebody is looking at, so they come when asked for; the newest are first.
+    let has_new = Signal::derive(move || {
+        let shown = stored.shown.get();
+        shown.is_some_and(|shown| counts.read().finished > shown)
+    });
     view! {
         <details class="stored" data-files=move || counts.get().finished on:toggle=on_toggle>
             <summary class="stored__summary">
                 "On the server: " <span class="stored__sum">{sum}</span>
             </summary>
             {paragraph("stored__problem", stored.problem.into())}
+            {when(has_new, move || {
+                button(BUTTON, fixed("Show new files"), fixed("Show new files"), move || stored.ask(None))
+            })}
             <ul class="stored__list" role="list">
                 {list(stored.files.into())}
             </ul>
@@ -222,7 +250,10 @@ fn row(stored: Stored, receipt: &Receipt) -> AnyView {
         spawn_local(async move {
             match stored.settle(delete_files(vec![id]).await).as_deref() {
                 Some([DeleteResult::Refused(body)]) => stored.problem.set(body.message.clone()),
-                Some(_) => is_deleted.set(true),
+                Some(_) => {
+                    is_deleted.set(true);
+                    stored.count(false);
+                }
                 None => {}
             }
         });
@@ -230,7 +261,10 @@ fn row(stored: Stored, receipt: &Receipt) -> AnyView {
     let restore = move || {
         spawn_local(async move {
             match stored.settle(restore_files(vec![id]).await).as_deref() {
-                Some([DeleteResult::Restored { .. }]) => is_deleted.set(false),
+                Some([DeleteResult::Restored { .. }]) => {
+                    is_deleted.set(false);
+                    stored.count(true);
+                }
                 Some([DeleteResult::Refused(body)]) => stored.problem.set(body.message.clone()),
                 Some(_) => stored
                     .problem

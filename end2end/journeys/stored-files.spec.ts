@@ -59,6 +59,40 @@ test('stored files are listed, renamed, deleted and taken back on the page', asy
   await expect(later.page.locator('.stored__row', { hasText: 'drei ü.bin' })).toHaveCount(1);
 });
 
+test('what comes while the list of stored files is open is shown when it is asked for', async ({ scratch, server, visit }) => {
+  const { page, uploader } = await visit(server.url);
+  await uploader.ready();
+  const pick = async (name: string): Promise<void> => {
+    await uploader.pick(writeRandomFile(scratch.path(name), 20 * KiB, name));
+    await expect(uploader.row(name)).toHaveAttribute('data-state', 'done');
+  };
+  await pick('one.bin');
+  const section = page.locator('details.stored');
+  await section.locator('summary').click();
+  const rows = section.locator('.stored__row');
+  const news = section.getByRole('button', { name: 'Show new files' });
+  await expect(rows).toHaveCount(1);
+  await expect(news).toHaveCount(0);
+  await pick('two.bin');
+  await expect(news).toBeVisible();
+  await expect(rows, 'nothing moves by itself').toHaveCount(1);
+  await news.click();
+  await expect(rows.locator('.stored__name bdi:not(.stored__folder)')).toHaveText(['two.bin', 'one.bin']);
+  await expect(news).toHaveCount(0);
+  // Of one that is deleted here nothing is new, and after it one more is.
+  await rows.getByRole('button', { name: 'Delete one.bin', exact: true }).click();
+  await expect(section.locator('.stored__sum')).toHaveText('1 file, 20.5 kB');
+  await expect(news).toHaveCount(0);
+  await pick('three.bin');
+  await expect(news).toBeVisible();
+  await rows.getByRole('button', { name: 'Undo delete of one.bin' }).click();
+  await expect(section.locator('.stored__sum')).toHaveText('3 files, 61.4 kB');
+  await expect(news).toBeVisible();
+  await news.click();
+  await expect(rows).toHaveCount(3);
+  await expect(news).toHaveCount(0);
+});
+
 // Nothing is asked at the end of all uploads here, because there is none.
 test('how much is stored is said while other files still arrive', async ({ scratch, server, visit, browser }) => {
   const context = await browser.newContext();
