@@ -1,4 +1,5 @@
-// RESULTS.md, chart.svg and a table of the README: of what results/*.json has, and for all else of what RESULTS.md had.
+// node report.mjs [JOB …]: RESULTS.md from results/*.json of these jobs, and for all others from what it said before; then
+// chart.svg and a table of the README from RESULTS.md.
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,20 +18,18 @@ const PLACES = { tmpfs: 'in memory (tmpfs)', disk: 'on disk' };
 
 const good = (runs) => (runs ?? []).filter((run) => !run.failed);
 
-/** Everything that is told of one job; `undefined` if there is nothing. `before` is the RESULTS.md that was. */
-async function read(name, folder, before) {
-  const { default: job } = await import(`./jobs/${name}.mjs`);
-  const file = join(folder, 'results', `${name}.json`);
-  if (!existsSync(file)) return kept(name, job, before, PLACES);
-  const { machine, ...told } = JSON.parse(readFileSync(file, 'utf8'));
-  Object.assign(told, { date: machine.date, commit: machine.commit, where: whereOf(machine) });
+const jobOf = async (name) => (await import(`./jobs/${name}.mjs`)).default;
+
+/** What is written of a job that was measured. */
+async function written(name, folder) {
+  const job = await jobOf(name);
+  const told = JSON.parse(readFileSync(join(folder, 'results', `${name}.json`), 'utf8'));
   const list = (place, key, column) => good(told.results[place]?.[key]).map(job.columns[column].of).filter(Number.isFinite);
   const value = (place, key, column) => (list(place, key, column).length ? median(list(place, key, column)) : undefined);
   const first = Object.keys(job.columns)[0];
   /** Of two medians of the first column, or of another. */
   const ratio = (place, one, other, column = first) => value(place, one, column) / value(place, other, column);
-  const one = { name, told, job, list, value, ratio, first };
-  return { ...one, text: section(one), goals: goals(one) };
+  return section({ name, told, job, list, value, ratio, first });
 }
 
 const isReached = ({ is, least, most }) => (least === undefined || is >= least) && (most === undefined || is <= most);
@@ -70,7 +69,7 @@ function section(read) {
   const notes = typeof job.notes === 'function' ? job.notes(told) : job.notes;
   return `## ${job.title}
 
-\`make bench JOB=${read.name}\`, ${told.runs} repetitions, ${told.date}, ${told.where}, at ${told.commit}; ${versions.join(', ')}.
+\`make bench JOB=${read.name}\`, ${told.runs} repetitions, ${told.machine.date}, ${whereOf(told.machine)}, at ${told.machine.commit}; ${versions.join(', ')}.
 
 ${tables.join('\n\n')}
 ${lines ? `\n${lines}\n` : ''}${notes ? `\n${notes.trim()}\n` : ''}`;
@@ -80,34 +79,38 @@ ${lines ? `\n${lines}\n` : ''}${notes ? `\n${notes.trim()}\n` : ''}`;
 const NO_PEERS = ['sink', 'slices', 'packs', 'empty'];
 
 /** What the README tells of a job: ours, what it is held against, and the best of the others. */
-function headline({ job, told, value, first }) {
-  const place = Object.keys(told.results)[0];
-  const cell = (key) => `${job.contestants[key].title}: ${digits(value(place, key, first))}`;
+function headline({ job, places: [place], value, first }) {
+  const said = (key) => (value(place, key, first) === undefined ? '–' : digits(value(place, key, first)));
+  const cell = (key) => `${job.contestants[key].title}: ${said(key)}`;
   const isOther = (key) => key !== job.measure && !key.startsWith('hoist') && !NO_PEERS.includes(key) && !job.contestants[key].isHidden;
   const others = Object.keys(job.contestants).filter((key) => isOther(key) && value(place, key, first) !== undefined);
   const sign = job.columns[first].isSpeed ? -1 : 1;
   const [best] = others.sort((one, other) => sign * (value(place, one, first) - value(place, other, first)));
-  return `| ${job.title}, ${first} | ${digits(value(place, 'hoist', first))} | ${cell(job.measure)} | ${best ? cell(best) : '–'} |`;
+  return `| ${job.title}, ${first} | ${said('hoist')} | ${cell(job.measure)} | ${best ? cell(best) : '–'} |`;
 }
 
 /** Puts the lines of the jobs that are told between the marks of the README. */
-function intoReadme(file, jobs) {
-  const text = readFileSync(file, 'utf8');
+function intoReadme(text, jobs) {
   const [open, close] = ['<!-- by make bench -->\n', '<!-- end -->'];
   const [from, to] = [text.indexOf(open) + open.length, text.indexOf(close)];
   const shown = jobs.filter(({ job }) => job.isTold);
-  const { where, date } = shown.at(-1).told;
-  const runs = Math.min(...shown.map(({ told }) => told.runs));
+  if (!shown.length) return text;
+  // Each on the machine that it was measured on.
+  const wheres = [...new Set(shown.map(({ where }) => where))].join(' or ');
+  const dates = shown.map(({ date }) => date).sort();
+  const when = [...new Set([dates[0], dates.at(-1)])].join(' to ');
+  const runs = Math.min(...shown.map((job) => job.runs));
   const lines = ['| | Hoist, each byte verified | what it is held against | the best of its peers |', '| --- | ---: | ---: | ---: |', ...shown.map(headline)];
-  const said = `${where}, ${date}, in memory and over loopback, medians of ${runs} and more:\n\n${lines.join('\n')}\n`;
-  writeFileSync(file, text.slice(0, from) + said + text.slice(to));
+  const said = `${wheres}, ${when}, in memory and over loopback, medians of ${runs} and more:\n\n${lines.join('\n')}\n`;
+  return text.slice(0, from) + said + text.slice(to);
 }
 
-/** Writes what is in `folder`, and the table of `readme`. */
-export async function report({ folder = here, readme = join(here, '../README.md') } = {}) {
-  const results = join(folder, 'RESULTS.md');
-  const before = existsSync(results) ? readFileSync(results, 'utf8') : '';
-  const jobs = (await Promise.all(ORDER.map((name) => read(name, folder, before)))).filter(Boolean);
+/** Tells of the jobs `measured`, whose results are in `folder`, anew. */
+export async function report(measured, { folder = here, readme = join(here, '../README.md') } = {}) {
+  const file = join(folder, 'RESULTS.md');
+  const before = existsSync(file) ? readFileSync(file, 'utf8') : '';
+  const read = async (name) => kept(name, await jobOf(name), measured.includes(name) ? await written(name, folder) : before, PLACES);
+  const jobs = (await Promise.all(ORDER.map(read))).filter(Boolean);
   const all = jobs.flatMap(({ goals }) => goals);
   const count = (list) => `${list.filter((goal) => goal.isReached).length} of ${list.length}`;
   const text = `# Measured
@@ -120,9 +123,12 @@ so \`process\` stands beside them, and \`power\`, the default, below it. A job t
 Goals reached: ${count(all.filter((goal) => !goal.isAim))}; aims: ${count(all.filter((goal) => goal.isAim))}.
 
 ${jobs.map(({ text }) => text).join('\n')}`;
-  writeFileSync(results, text);
-  writeFileSync(join(folder, 'chart.svg'), chart(jobs));
-  if (jobs.some(({ job }) => job.isTold)) intoReadme(readme, jobs);
+  const drawn = chart(jobs);
+  const inReadme = intoReadme(readFileSync(readme, 'utf8'), jobs);
+  // Only now: what cannot be told leaves all as it was.
+  writeFileSync(file, text);
+  writeFileSync(join(folder, 'chart.svg'), drawn);
+  writeFileSync(readme, inReadme);
 }
 
-if (process.argv[1] === import.meta.filename) await report();
+if (process.argv[1] === import.meta.filename) await report(process.argv.slice(2));

@@ -2,7 +2,7 @@
 // and chart.svg. A job that is not run keeps the results it has.
 
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { machine } from './lib/machine.mjs';
 import { makeSource, warm } from './lib/source.mjs';
@@ -80,5 +80,6 @@ async function runJob(name) {
 /** Six digits are more than any clock here has. */
 const round = (_, value) => (typeof value === 'number' ? Number(value.toPrecision(6)) : value);
 
-for (const name of wanted.length ? wanted : names) await runJob(name);
-if (existsSync(join(here, 'results'))) await report();
+const jobs = wanted.length ? wanted : names;
+for (const name of jobs) await runJob(name);
+await report(jobs);

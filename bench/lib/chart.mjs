@@ -10,10 +10,9 @@ const HEAD = 34;
 
 const escape = (text) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('`', '');
 
-function panel({ job, told, value, first }, top) {
-  const place = Object.keys(told.results)[0];
-  const bars = Object.keys(told.results[place])
-    .filter((key) => job.contestants[key] && !job.contestants[key].isHidden)
+function panel({ job, results, places: [place], value, first }, top) {
+  const bars = Object.keys(results[place])
+    .filter((key) => !job.contestants[key].isHidden)
     .map((key) => ({ key, title: job.contestants[key].title, is: value(place, key, first) }))
     .filter(({ is }) => is !== undefined);
   const most = Math.max(...bars.map(({ is }) => is));

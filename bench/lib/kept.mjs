@@ -4,9 +4,9 @@
 export const whereOf = ({ cpu, memory, kernel }) => `${cpu}, ${memory}, Linux ${kernel}`;
 
 /** The number that a cell begins with: the median. `undefined` if it is none. */
-function numberOf(cell) {
-  const number = Number(cell.split(' (')[0].replace(/\s/g, ''));
-  return Number.isFinite(number) ? number : undefined;
+function numberOf(cell = '') {
+  const median = cell.split(' (')[0].replace(/\s/g, '');
+  return median && Number.isFinite(Number(median)) ? Number(median) : undefined;
 }
 
 const cellsOf = (line) => line.slice(1, line.lastIndexOf('|')).split('|').map((cell) => cell.trim());
@@ -21,11 +21,12 @@ function rowsOf(section, job, places) {
     if (named) place = named;
     if (!line.startsWith('|')) head = undefined;
     else if (!head) head = cellsOf(line);
-    else {
+    else if (!line.startsWith('| ---')) {
       const [title, ...cells] = cellsOf(line);
-      const isOf = ([, contestant]) => title === contestant.title || title.startsWith(`${contestant.title} (`);
+      const isOf = ([, contestant]) => title.replace(/ \(\d+ run\)$/, '') === contestant.title;
       const [key] = Object.entries(job.contestants).find(isOf) ?? [];
-      if (key) (rows[place] ??= {})[key] = Object.fromEntries(cells.map((cell, at) => [head[at + 1], cell]));
+      if (!key) throw new Error(`nobody in ${job.title} is called ${title}`);
+      (rows[place] ??= {})[key] = Object.fromEntries(cells.map((cell, at) => [head[at + 1], cell]));
     }
   }
   return rows;
@@ -36,14 +37,19 @@ function goalsOf(section) {
   return [...lines].map(([, word, text]) => ({ isReached: word === 'reached', isAim: text.includes(' (aim): ') }));
 }
 
-/** `undefined` if `text` has nothing of it. */
+/**
+ * `undefined` if `text` has nothing of it.
+ *
+ * Throws what it cannot read: what is not understood would be lost.
+ */
 export function kept(name, job, text, places) {
   const section = text.split(/^(?=## )/m).find((each) => each.includes(`\`make bench JOB=${name}\``));
-  const told = section?.match(/, (\d+) repetitions, (\S+), (.+), at .+; /);
-  if (!told) return undefined;
+  if (!section) return undefined;
+  const told = section.match(/, (\d+) repetitions, (\S+), (.+, Linux \S+), at .+; /);
+  if (!told) throw new Error(`what RESULTS.md says of ${name} does not say when it was measured, and on what`);
   const [, runs, date, where] = told;
   const results = rowsOf(section, job, places);
-  const value = (place, key, column) => numberOf(results[place]?.[key]?.[column] ?? '–');
+  const value = (place, key, column) => numberOf(results[place]?.[key]?.[column]);
   const first = Object.keys(job.columns)[0];
-  return { name, job, first, value, told: { runs: Number(runs), date, where, results }, text: `${section.trimEnd()}\n`, goals: goalsOf(section) };
+  return { name, job, first, value, runs: Number(runs), date, where, places: Object.keys(results), results, text: `${section.trimEnd()}\n`, goals: goalsOf(section) };
 }

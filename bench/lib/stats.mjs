@@ -12,10 +12,11 @@ export const values = (runs, field) => (runs ?? []).map((run) => run[field]).fil
 /** Median of a field; `undefined` if no run has it. */
 export const middle = (runs, field) => (values(runs, field).length ? median(values(runs, field)) : undefined);
 
-/** Three digits that count, and no more than are there. */
+/** Three digits that count, and no more than are there; of what it has said itself it says the same. */
 export function digits(value) {
   if (value === 0) return '0';
-  const size = Math.abs(value);
+  // As it is rounded: 9.996 is 10.0, not 10.00.
+  const size = Math.abs(Number(value.toPrecision(3)));
   if (size >= 100) return Math.round(value).toLocaleString('en').replaceAll(',', ' ');
   return value.toFixed(size >= 10 ? 1 : size >= 1 ? 2 : 3);
 }

@@ -68,6 +68,16 @@ async function hold(page: Page): Promise<() => void> {
     await released;
     await route.continue();
   });
+  // What goes through a socket would not come by here.
+  await page.evaluate(() => {
+    const { Worker } = globalThis;
+    globalThis.Worker = class extends Worker {
+      constructor(url: string | URL, options?: WorkerOptions) {
+        if (options?.name === 'hoist-sockets') throw new Error('no sockets here');
+        super(url, options);
+      }
+    };
+  });
   return release;
 }
 

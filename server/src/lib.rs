@@ -16,7 +16,7 @@ mod sweeper;
 pub mod telemetry;
 mod webhook;
 
-use std::{future::Future, net::SocketAddr, path::PathBuf};
+use std::{future::Future, net::SocketAddr, path::PathBuf, pin::pin};
 
 use hoist_axum::Clock;
 use hoist_store::{Store, StoreError};
@@ -82,7 +82,8 @@ pub enum RunError {
     Serve(#[source] std::io::Error),
 }
 
-/// Serves on `listener` until `shutdown` resolves, then ends in order.
+/// Serves on `listener` until `shutdown` resolves, then ends in order. If that is while the data folder is opened, which
+/// may have to look at much after a power loss, nothing is served: what is opened is as after a crash.
 ///
 /// Prints one line with the address, the data folder and the effective configuration once it
 /// answers.
@@ -103,9 +104,12 @@ pub async fn run(
         let folder = folder.clone();
         RunError::Store { folder, source }
     };
-    let store = Store::open(&plan.data, plan.store.clone(), clock.now())
-        .await
-        .map_err(failed)?;
+    let mut shutdown = pin!(shutdown);
+    let store = tokio::select! {
+        biased;
+        () = shutdown.as_mut() => return Ok(()),
+        store = Store::open(&plan.data, plan.store.clone(), clock.now()) => store.map_err(failed)?,
+    };
     let router = compose::compose(&store, &plan, &clock)?;
     let sweeper = sweeper::start(store.clone(), clock.clone());
     let webhooks = plan.webhooks.as_ref();

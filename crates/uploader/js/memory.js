@@ -44,9 +44,6 @@ export function giveBack({ buffer }) {
 
 export const lengthOf = (parts) => parts.reduce((sum, part) => sum + part.length, 0);
 
-/** Whether each of these bytes has memory of ours that none of the others uses. */
-export const areApart = (parts) => new Set(parts.map(({ buffer }) => buffer)).size === parts.length && parts.every(({ buffer }) => ours.has(buffer));
-
 /** Bytes in one buffer, to be given back. */
 export function join(parts) {
   const length = lengthOf(parts);
@@ -58,4 +55,25 @@ export function join(parts) {
     at += part.length;
   }
   return whole;
+}
+
+/** The same bytes in the same order, in memory that can be given away: what is of use to somebody else, too, is copied. */
+export function apart(parts) {
+  const uses = new Map();
+  for (const { buffer } of parts) uses.set(buffer, (uses.get(buffer) ?? 0) + 1);
+  const given = [];
+  let shared = [];
+  const gather = () => {
+    if (shared.length > 0) given.push(join(shared));
+    shared = [];
+  };
+  for (const part of parts) {
+    if (!ours.has(part.buffer) || uses.get(part.buffer) > 1) shared.push(part);
+    else {
+      gather();
+      given.push(part);
+    }
+  }
+  gather();
+  return given;
 }

@@ -1,9 +1,10 @@
-// Packs over WebSockets, in a worker: what a page sends from memory is then copied once, into memory that the browser has
-// already, and beside the page's own work. Only where the browser is slower than the line; all else is a request.
+// Packs over WebSockets, in a worker: what a page sends from memory is then copied into memory that the browser has
+// already, and beside the page's own work (small files are put together before). Only where the browser is slower
+// than the line; all else is a request.
 //
 // This file is both sides: the worker is made of it, because its own address is the only one that it knows.
 
-import { areApart, giveBack, isRoomy, join, lengthOf, own } from './memory.js';
+import { apart, giveBack, isRoomy, lengthOf, own } from './memory.js';
 import { isLocal } from './page.js';
 
 const NAME = 'hoist-sockets';
@@ -73,16 +74,15 @@ function isOfUse(url, headers) {
 /** Sends a pack, as `send` of `calls.js`. Throws before anything is given away, or not at all. */
 export function carry(url, parts, ended, progress) {
   const id = ++lastId;
-  const [head, ...pieces] = parts;
-  // Memory that is given away must be of use to nobody else; small files have theirs together.
-  const isGiven = areApart(pieces);
-  const sent = [head.slice(), ...(isGiven ? pieces : [join(pieces)])];
+  // The head has memory of its own, of which nobody needs more.
+  const sent = [parts[0], ...apart(parts.slice(1))];
   worker.postMessage(
     { id, parts: sent },
     sent.map(({ buffer }) => buffer),
   );
   packs.set(id, { ended, progress });
-  if (!isGiven) pieces.forEach(giveBack);
+  // What was copied; what was given away has no memory any more.
+  parts.forEach(giveBack);
   free -= 1;
   clearTimeout(resting);
   return () => {

@@ -5,6 +5,9 @@ use std::{
     process::{Command, Stdio},
 };
 
+use clap::Parser as _;
+use hoist_server::Config;
+
 use crate::program::{LONG, Program, command, read_answer, until};
 
 /// Creates a file of two chunks of 64 KiB and gives its id.
@@ -119,17 +122,47 @@ fn a_page_without_its_script_is_said_when_it_starts() {
     assert!(said.contains(&missing) && said.contains("--site"), "{said}");
 }
 
-#[tokio::test]
-async fn a_signal_before_the_server_waits_for_it_stops_it() {
+/// Which signal a child of the test below sends to itself.
+const SIGNAL: &str = "SIGNAL_TO_ONESELF";
+
+#[test]
+fn a_signal_before_the_server_waits_for_it_stops_it() {
+    // Whoever has once listened to a signal never dies of it again: so it is a process of its own.
+    let Ok(name) = std::env::var(SIGNAL) else {
+        for name in ["INT", "TERM"] {
+            let itself = std::env::current_exe().unwrap();
+            let test = "process::a_signal_before_the_server_waits_for_it_stops_it";
+            let mut child = Command::new(itself);
+            let output = child.args(["--exact", test]).env(SIGNAL, name).output();
+            let output = output.unwrap();
+            let said = String::from_utf8_lossy(&output.stdout);
+            assert!(output.status.success(), "{name}: {}, {said}", output.status);
+            assert!(said.contains("1 passed"), "{said}");
+        }
+        return;
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let _inside = runtime.enter();
     let stop = hoist_server::shutdown::signal();
-    // Were nobody listening yet, this would end all these tests.
     let pid = std::process::id().to_string();
-    let sent = Command::new("kill")
-        .args(["-s", "TERM", &pid])
-        .status()
-        .unwrap();
-    assert!(sent.success());
-    tokio::time::timeout(LONG, stop).await.unwrap();
+    let sent = Command::new("kill").args(["-s", &name, &pid]).status();
+    assert!(sent.unwrap().success());
+    runtime.block_on(async { tokio::time::timeout(LONG, stop).await.unwrap() });
+}
+
+#[test]
+fn who_is_stopped_before_the_data_is_opened_opens_nothing() {
+    let data = tempfile::tempdir().unwrap();
+    let folder = data.path().join("data");
+    let path = folder.to_str().unwrap();
+    let config = Config::try_parse_from(["hoist", "--addr", "127.0.0.1:0", "--data", path]);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let plan = config.unwrap().check().unwrap();
+        let listener = plan.bind().unwrap();
+        hoist_server::run(listener, plan, async {}).await.unwrap();
+    });
+    assert!(!folder.exists());
 }
 
 #[test]
