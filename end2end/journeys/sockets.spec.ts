@@ -40,7 +40,12 @@ test('many small files go through sockets, each as it is, though they are read i
   await uploader.settled(30_000);
   expect(proxy.sockets).toBe(0);
   const notes = sizes.map((size, n) => writeRandomFile(scratch.path(`note ${n}.txt`), size, `small ${n}`));
-  await uploader.pick(notes);
+  await uploader.pick(notes.slice(0, 500));
+  await uploader.settled(60_000);
+  // However slow this machine is, from here on there are some.
+  await until('sockets are open', () => proxy.sockets >= 4);
+  const before = await seenOnTheWire(page);
+  await uploader.pick(notes.slice(500));
   await uploader.settled(60_000);
   await expectEqualOnDisk(server, [first, ...notes]);
   const wanted = [...sizes, 20 * KiB].sort((a, b) => a - b);
@@ -48,7 +53,7 @@ test('many small files go through sockets, each as it is, though they are read i
   await expect.poll(sent, 'each file in one pack, and in no other').toEqual(wanted);
   const { carried, buffers } = await seenOnTheWire(page);
   expect(proxy.carried).toBe(carried);
-  expect(carried, 'most of them').toBeGreaterThan(buffers);
+  expect(carried - before.carried, 'most of them').toBeGreaterThan(buffers - before.buffers);
   const size = wanted.reduce((sum, each) => sum + each, 0);
   expectNothingSentTwice(await server.receivedBytes(), size, proxy);
   await context.close();
