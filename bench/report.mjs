@@ -100,7 +100,7 @@ function intoReadme(text, jobs) {
   const dates = shown.map(({ date }) => date).sort();
   const when = [...new Set([dates[0], dates.at(-1)])].join(' to ');
   const runs = Math.min(...shown.map((job) => job.runs));
-  const lines = ['| | Hoist, each byte verified | what it is held against | the best of its peers |', '| --- | ---: | ---: | ---: |', ...shown.map(headline)];
+  const lines = ['| | Hoist (`process`), each byte verified | what it is held against | the best of its peers |', '| --- | ---: | ---: | ---: |', ...shown.map(headline)];
   const said = `${wheres}, ${when}, in memory and over loopback, medians of ${runs} and more:\n\n${lines.join('\n')}\n`;
   return text.slice(0, from) + said + text.slice(to);
 }

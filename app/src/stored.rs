@@ -7,7 +7,7 @@ use hoist_leptos::{
     Overview, format_bytes,
     parts::{Item, Text, button, download, fixed, list, paragraph, when},
 };
-use hoist_protocol::{DeleteResult, ListCounts, Receipt, UploadStatus, route};
+use hoist_protocol::{DeleteResult, Kind, ListCounts, Receipt, UploadStatus, route};
 use leptos::{
     ev,
     prelude::*,
@@ -286,16 +286,24 @@ fn row(stored: Stored, receipt: &Receipt) -> AnyView {
         });
     };
     let is_there = Signal::derive(move || !is_deleted.get());
+    // A folder without anything in it has no bytes to give.
+    let is_file = receipt.kind == Kind::File;
+    let has_bytes = Signal::derive(move || is_file && !is_deleted.get());
     let asks_name = Signal::derive(move || is_renaming.get() && !is_deleted.get());
     let size = format_bytes(receipt.size);
     view! {
         <li class="stored__row" data-deleted=Signal::derive(move || is_deleted.get().to_string())>
             <div class="stored__name">
-                <bdi class="stored__folder">{folder}</bdi>
-                <bdi>{name}</bdi>
-                <span class="stored__size">{size}</span>
+                // A path begins on the left whatever the page is written in.
+                <bdi dir="ltr">
+                    <bdi class="stored__folder">{folder}</bdi>
+                    <bdi>{name}</bdi>
+                </bdi>
+                <span class="stored__size">
+                    <bdi>{size}</bdi>
+                </span>
             </div>
-            {when(is_there, move || download(BUTTON, href, name))}
+            {when(has_bytes, move || download(BUTTON, href, name))}
             {when(is_there, move || {
                 button(BUTTON, fixed("Rename"), label("Rename"), move || is_renaming.set(!is_renaming.get_untracked()))
             })}

@@ -180,3 +180,22 @@ test('of 300 files in packs on their way one is cancelled, one is gone, one has 
   expect((await stored(page)).unfinished).not.toContain(cancelled);
   await context.close();
 });
+
+test('cancel all ends pause all: what is picked next is sent', async ({ scratch, server, visit, browser }) => {
+  const context = await browser.newContext();
+  await gatePacks(context);
+  const { page, uploader } = await visit(server.url, { context });
+  await uploader.ready();
+  await uploader.pick(writeRandomFile(scratch.path('first.bin'), 20 * KiB, 'first'));
+  await packsWait(page);
+  await uploader.root.getByRole('button', { name: 'Pause all' }).click();
+  await expect(uploader.row('first.bin')).toHaveAttribute('data-state', 'paused');
+  await uploader.root.getByRole('button', { name: 'Cancel all' }).click();
+  await expect(uploader.row('first.bin')).toHaveAttribute('data-state', 'cancelled');
+  await openGate(page);
+  const second = writeRandomFile(scratch.path('second.bin'), 20 * KiB, 'second');
+  await uploader.pick(second);
+  await uploader.settled(30_000);
+  await expectEqualOnDisk(server, [second]);
+  await context.close();
+});

@@ -1,3 +1,5 @@
+import { mkdirSync } from 'node:fs';
+import type { Locator } from '@playwright/test';
 import { expectEqualOnDisk } from '../support/expectations.js';
 import { hashesBelow, hashesOf, KiB, writeRandomFile } from '../support/files.js';
 import { gatePacks, letPass, openGate, packsWait } from '../support/gate.js';
@@ -77,7 +79,7 @@ test('what comes while the list of stored files is open is shown when it is aske
   await expect(news).toBeVisible();
   await expect(rows, 'nothing moves by itself').toHaveCount(1);
   await news.click();
-  await expect(rows.locator('.stored__name bdi:not(.stored__folder)')).toHaveText(['two.bin', 'one.bin']);
+  await expect(rows.locator('.stored__name bdi bdi:not(.stored__folder)')).toHaveText(['two.bin', 'one.bin']);
   await expect(news).toHaveCount(0);
   // Of one that is deleted here nothing is new, and after it one more is.
   await rows.getByRole('button', { name: 'Delete one.bin', exact: true }).click();
@@ -91,6 +93,35 @@ test('what comes while the list of stored files is open is shown when it is aske
   await news.click();
   await expect(rows).toHaveCount(3);
   await expect(news).toHaveCount(0);
+});
+
+test('paths and sizes read as they are on a page that is written from right to left', async ({ scratch, server, visit }) => {
+  const { page, uploader } = await visit(server.url);
+  await uploader.ready();
+  await page.evaluate(() => document.documentElement.setAttribute('dir', 'rtl'));
+  writeRandomFile(scratch.path('album', 'one.bin'), 20 * KiB, 'one');
+  mkdirSync(scratch.path('album', 'empty'));
+  await uploader.drop([scratch.path('album')]);
+  await uploader.settled(30_000);
+  await page.locator('details.stored summary').click();
+  const rows = page.locator('.stored__row');
+  await expect(rows).toHaveCount(2);
+  /** The words of a row from left to right. */
+  const seen = (row: Locator, parts: string): Promise<string[]> =>
+    row.locator(parts).evaluateAll((all) =>
+      all
+        .filter((each) => each.textContent)
+        .sort((one, other) => one.getBoundingClientRect().left - other.getBoundingClientRect().left)
+        .map((each) => each.textContent!),
+    );
+  const upper = uploader.rows.filter({ hasText: 'one.bin' });
+  expect(await seen(upper, '.hoist-uploader__title > bdi')).toEqual(['album/', 'one.bin']);
+  const lower = rows.filter({ hasText: 'one.bin' });
+  expect(await seen(lower, '.stored__name bdi bdi, .stored__size')).toEqual(['20.5 kB', 'album/', 'one.bin']);
+  await expect(lower.getByRole('link', { name: 'Download' })).toHaveCount(1);
+  const folder = rows.filter({ hasText: 'empty' });
+  await expect(folder.getByRole('button', { name: 'Delete' })).toHaveCount(1);
+  await expect(folder.getByRole('link', { name: 'Download' }), 'it has no bytes').toHaveCount(0);
 });
 
 // Nothing is asked at the end of all uploads here, because there is none.

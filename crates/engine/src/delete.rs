@@ -428,5 +428,9 @@ impl Engine {
         for key in self.snapshot.keys_of(|file| file.is_from_this_visit) {
             self.cancel(key);
         }
+        // Nobody sees a pause of nothing, and what is picked next would wait for no reason.
+        if self.snapshot.all_paused && self.snapshot.keys_of(File::is_under_way).is_empty() {
+            self.resume_all();
+        }
     }
 }

@@ -131,7 +131,7 @@ pub enum Event {
     Pause(FileKey),
     /// The person resumes one file.
     Resume(FileKey),
-    /// The person pauses everything, what is added later included.
+    /// The person pauses everything, what is added later included, until [`ResumeAll`](Self::ResumeAll) or [`CancelAll`](Self::CancelAll).
     PauseAll,
     /// The person resumes everything.
     ResumeAll,
@@ -140,6 +140,7 @@ pub enum Event {
     /// The person cancels all that was added in this visit: what is not begun is dropped, what is
     /// under way stopped and deleted, what was finished in this visit deleted with an undo, what
     /// was already there taken off the list. Rows that the server listed are not touched, nor those that were not taken.
+    /// If nothing is under way then, a pause of everything ends.
     CancelAll,
     /// The person deletes a finished file.
     Delete(FileKey),

@@ -72,6 +72,45 @@ fn offline_never_overrules_the_person() {
 }
 
 #[test]
+fn a_pause_of_everything_ends_with_a_cancel_of_everything() {
+    check(
+        "add a 2c
+        wait 20ms
+        ok 0
+        pause all
+        cancel all
+        run
+        add b 1c
+        wait 20ms",
+        expect![[r#"
+            > add a 2c
+              · added a
+            > wait 20ms
+              create #0 a
+            > ok 0
+              hash a:0-1
+              · started a
+              pack #1 a:0-1
+            > pause all
+              abort #1
+              · paused: Paused
+            > cancel all
+              delete #2 a
+              · resumed
+            > run
+              · cancelled a
+              · complete
+            > add b 1c
+              · added b
+            > wait 20ms
+              create #3 b
+            = a 0c/2c cancelled
+            = b 0c/1c checking
+        "#]],
+    );
+}
+
+#[test]
 fn a_pause_aborts_and_a_resume_asks_before_it_sends() {
     check(
         "add a 2c
