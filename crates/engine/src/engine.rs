@@ -135,6 +135,7 @@ impl Engine {
             Event::Resume(key) => self.resume(key),
             Event::PauseAll => self.pause_all(),
             Event::ResumeAll => self.resume_all(),
+            Event::TryNow => self.end_waits(),
             Event::Cancel(key) => self.cancel(key),
             Event::CancelAll => self.cancel_all(),
             Event::Delete(key) => self.delete(key),

@@ -135,6 +135,8 @@ pub enum Event {
     PauseAll,
     /// The person resumes everything.
     ResumeAll,
+    /// The person does not want to wait for what waits to be tried again. What is paused stays so.
+    TryNow,
     /// The person cancels one file.
     Cancel(FileKey),
     /// The person cancels all that was added in this visit: what is not begun is dropped, what is

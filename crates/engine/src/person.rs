@@ -65,6 +65,10 @@ impl Engine {
             self.wake(key);
         }
         // Whoever presses this wants it tried now, whatever it waits for.
+        self.end_waits();
+    }
+
+    pub(crate) fn end_waits(&mut self) {
         self.holds.end_waits();
         self.try_now();
     }

@@ -130,6 +130,8 @@ pub(crate) fn summary(overview: &Overview, is_adding: bool) -> String {
     if totals.unsettled > 0 {
         match overview.paused {
             Some(reason) => say(reason.word()),
+            // What it was before says nothing of when this ends.
+            None if overview.is_failing => {}
             None => {
                 if let Some(rate) = overview.rate_bytes_per_s {
                     say(&(bytes(rate) + "/s"));
@@ -349,8 +351,11 @@ mod tests {
         let mut overview = Overview::default();
         overview.totals.unsettled = 1;
         assert_eq!(held(&overview), "");
+        overview.rate_bytes_per_s = Some(1_000_000);
+        assert!(summary(&overview, false).contains("MB/s"));
         overview.is_failing = true;
         assert!(held(&overview).contains("does not answer"));
+        assert_eq!(summary(&overview, false), "", "not how fast it was");
         // The person knows, and the network is the better reason.
         overview.paused = Some(PauseReason::ByPerson);
         assert_eq!(held(&overview), "");

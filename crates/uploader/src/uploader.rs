@@ -224,6 +224,11 @@ impl Uploader {
         self.feed(Event::SignedIn);
     }
 
+    /// Tries now whatever waits to be tried again, as after an outage. What is paused stays so.
+    pub fn try_now(self) {
+        self.feed(Event::TryNow);
+    }
+
     /// Cancels what was added in this visit: what has not begun is dropped, what is under way is
     /// stopped and deleted on the server, and what is **finished is deleted** there too (each row can
     /// be restored for the server's grace, and all of them by [`Self::restore_all`]). What was there

@@ -71,6 +71,13 @@ fn bar(uploader: Uploader) -> AnyView {
                 }
             })
         }),
+        action(
+            of(uploader, |o| {
+                o.totals.unsettled > 0 && o.paused.is_none() && o.is_failing
+            }),
+            "Try now",
+            Uploader::try_now,
+        ),
         action(is_busy, "Cancel all", Uploader::cancel_all),
         action(
             of(uploader, |o| o.totals.restorable > 0),

@@ -72,6 +72,46 @@ fn offline_never_overrules_the_person() {
 }
 
 #[test]
+fn who_does_not_want_to_wait_need_not_and_what_is_paused_stays_so() {
+    check(
+        "add a 1c
+        add b 1c
+        wait 20ms
+        ok 0
+        pause b
+        lost 1
+        lost 2
+        try now",
+        expect![[r#"
+            > add a 1c
+              · added a
+            > add b 1c
+              · added b
+            > wait 20ms
+              create #0 a b
+            > ok 0
+              hash a:0
+              hash b:0
+              · started a
+              · started b
+              pack #1 a:0 b:0
+            > pause b
+            > lost 1
+              probe a
+              · retry a
+              probe b
+              · retry b
+              status #2 a
+            > lost 2
+            > try now
+              status #3 a
+            = a 0c/1c checking
+            = b 0c/1c paused
+        "#]],
+    );
+}
+
+#[test]
 fn a_pause_of_everything_ends_with_a_cancel_of_everything() {
     check(
         "add a 2c

@@ -247,6 +247,7 @@ impl Story {
             ["start"] => self.bench.handle(Event::Start),
             ["pause", "all"] => self.bench.handle(Event::PauseAll),
             ["resume", "all"] => self.bench.handle(Event::ResumeAll),
+            ["try", "now"] => self.bench.handle(Event::TryNow),
             ["cancel", "all"] => self.bench.handle(Event::CancelAll),
             ["restore", "all"] => self.bench.handle(Event::RestoreAll),
             ["retry", "all"] => self.bench.handle(Event::RetryAll),
