@@ -79,13 +79,13 @@ ${lines ? `\n${lines}\n` : ''}${notes ? `\n${notes.trim()}\n` : ''}`;
 const NO_PEERS = ['sink', 'slices', 'packs', 'empty'];
 
 /** What the README tells of a job: ours, what it is held against, and the best of the others. */
-function headline({ job, places: [place], value, first }) {
-  const said = (key) => (value(place, key, first) === undefined ? '–' : digits(value(place, key, first)));
+function headline({ job, value, first }) {
+  const said = (key) => (value(key) === undefined ? '–' : digits(value(key)));
   const cell = (key) => `${job.contestants[key].title}: ${said(key)}`;
   const isOther = (key) => key !== job.measure && !key.startsWith('hoist') && !NO_PEERS.includes(key) && !job.contestants[key].isHidden;
-  const others = Object.keys(job.contestants).filter((key) => isOther(key) && value(place, key, first) !== undefined);
+  const others = Object.keys(job.contestants).filter((key) => isOther(key) && value(key) !== undefined);
   const sign = job.columns[first].isSpeed ? -1 : 1;
-  const [best] = others.sort((one, other) => sign * (value(place, one, first) - value(place, other, first)));
+  const [best] = others.sort((one, other) => sign * (value(one) - value(other)));
   return `| ${job.title}, ${first} | ${said('hoist')} | ${cell(job.measure)} | ${best ? cell(best) : '–'} |`;
 }
 

@@ -80,15 +80,9 @@ impl Stored {
         })
     }
 
-    /// A file was deleted here or is back: nothing new for who looks at the list.
-    fn count(self, is_back: bool) {
-        let change = |count: u64| {
-            if is_back {
-                count.saturating_add(1)
-            } else {
-                count.saturating_sub(1)
-            }
-        };
+    /// So many files were deleted here or are back: nothing new for who looks at the list.
+    fn count(self, by: i64) {
+        let change = |count: u64| count.saturating_add_signed(by);
         self.shown.update(|shown| *shown = shown.map(change));
         self.counts
             .update(|counts| counts.finished = change(counts.finished));
@@ -252,7 +246,7 @@ fn row(stored: Stored, receipt: &Receipt) -> AnyView {
                 Some([DeleteResult::Refused(body)]) => stored.problem.set(body.message.clone()),
                 Some(_) => {
                     is_deleted.set(true);
-                    stored.count(false);
+                    stored.count(-1);
                 }
                 None => {}
             }
@@ -263,7 +257,7 @@ fn row(stored: Stored, receipt: &Receipt) -> AnyView {
             match stored.settle(restore_files(vec![id]).await).as_deref() {
                 Some([DeleteResult::Restored { .. }]) => {
                     is_deleted.set(false);
-                    stored.count(true);
+                    stored.count(1);
                 }
                 Some([DeleteResult::Refused(body)]) => stored.problem.set(body.message.clone()),
                 Some(_) => stored

@@ -10,10 +10,10 @@ const HEAD = 34;
 
 const escape = (text) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('`', '');
 
-function panel({ job, results, places: [place], value, first }, top) {
-  const bars = Object.keys(results[place])
+function panel({ job, keys, value, first }, top) {
+  const bars = keys
     .filter((key) => !job.contestants[key].isHidden)
-    .map((key) => ({ key, title: job.contestants[key].title, is: value(place, key, first) }))
+    .map((key) => ({ key, title: job.contestants[key].title, is: value(key) }))
     .filter(({ is }) => is !== undefined);
   const most = Math.max(...bars.map(({ is }) => is));
   const better = job.columns[first].isSpeed ? 'more is better' : 'less is better';

@@ -48,8 +48,9 @@ export function kept(name, job, text, places) {
   const told = section.match(/, (\d+) repetitions, (\S+), (.+, Linux \S+), at .+; /);
   if (!told) throw new Error(`what RESULTS.md says of ${name} does not say when it was measured, and on what`);
   const [, runs, date, where] = told;
-  const results = rowsOf(section, job, places);
-  const value = (place, key, column) => numberOf(results[place]?.[key]?.[column]);
+  // What is drawn and headlined is the first column of the first table.
+  const [rows] = Object.values(rowsOf(section, job, places));
   const first = Object.keys(job.columns)[0];
-  return { name, job, first, value, runs: Number(runs), date, where, places: Object.keys(results), results, text: `${section.trimEnd()}\n`, goals: goalsOf(section) };
+  const value = (key) => numberOf(rows[key]?.[first]);
+  return { job, first, keys: Object.keys(rows), value, runs: Number(runs), date, where, text: `${section.trimEnd()}\n`, goals: goalsOf(section) };
 }

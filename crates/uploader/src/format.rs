@@ -131,7 +131,7 @@ pub(crate) fn summary(overview: &Overview, is_adding: bool) -> String {
         match overview.paused {
             Some(reason) => say(reason.word()),
             // What it was before says nothing of when this ends.
-            None if overview.is_failing => {}
+            None if is_unanswered(overview) => {}
             None => {
                 if let Some(rate) = overview.rate_bytes_per_s {
                     say(&(bytes(rate) + "/s"));
@@ -145,13 +145,18 @@ pub(crate) fn summary(overview: &Overview, is_adding: bool) -> String {
     line
 }
 
+/// Whether something is left to do, nothing holds it, and the server does not answer.
+pub(crate) const fn is_unanswered(overview: &Overview) -> bool {
+    overview.totals.unsettled > 0 && overview.paused.is_none() && overview.is_failing
+}
+
 /// What holds the queue, and what ends it; empty if nothing does, or the person.
 pub(crate) fn held(overview: &Overview) -> &'static str {
     if overview.totals.unsettled == 0 {
         return "";
     }
     match overview.paused {
-        None if overview.is_failing => {
+        None if is_unanswered(overview) => {
             "The server does not answer. It is tried again by itself; nothing is lost."
         }
         None | Some(PauseReason::ByPerson) => "",

@@ -72,9 +72,7 @@ fn bar(uploader: Uploader) -> AnyView {
             })
         }),
         action(
-            of(uploader, |o| {
-                o.totals.unsettled > 0 && o.paused.is_none() && o.is_failing
-            }),
+            of(uploader, format::is_unanswered),
             "Try now",
             Uploader::try_now,
         ),
