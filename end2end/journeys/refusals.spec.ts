@@ -61,8 +61,8 @@ test.describe('a server that says what it takes', () => {
     await expect(said).toHaveText('2 not accepted.');
     await expect(uploader.root.getByRole('progressbar', { name: 'All files' })).toBeHidden();
     await expect(uploader.row('two.bin')).toContainText('1 MB');
-    // There is nothing to be stopped.
-    await expect(uploader.row('two.bin').getByRole('button')).toHaveText(['Try again', 'Remove']);
+    // There is nothing to be stopped, and it stays as large as it is.
+    await expect(uploader.row('two.bin').getByRole('button')).toHaveText(['Remove']);
     const small = writeRandomFile(scratch.path('small.bin'), 30 * KiB, 'small');
     await uploader.pick(small);
     await uploader.settled(10_000);
@@ -72,6 +72,27 @@ test.describe('a server that says what it takes', () => {
     await expect(uploader.rows).toHaveCount(0);
     await expect(summary).toHaveCount(0);
     await expectEqualOnDisk(server, [small]);
+  });
+
+  test('of many files those that failed are shown alone, until none is left', async ({ scratch, server, visit }) => {
+    const { uploader } = await visit(server.url);
+    await uploader.ready();
+    const small = Array.from({ length: 300 }, (_, i) => writeRandomFile(scratch.path(`${i}.bin`), 1000 + i, `small ${i}`));
+    const large = ['one.wav', 'two.wav'].map((name) => writeRandomFile(scratch.path(name), 2 * MiB, name));
+    const button = (name: string) => uploader.root.getByRole('button', { name, exact: true });
+    await uploader.input.setInputFiles([...small.slice(0, 200), ...large, ...small.slice(200)]);
+    await uploader.settled(30_000);
+    await expect(uploader.row('one.wav')).toHaveCount(0); // far below
+    await button('Show only failed').click();
+    await expect(uploader.rows).toHaveCount(2);
+    await expect(uploader.row('two.wav')).toHaveAttribute('aria-setsize', '2');
+    await expect(button('Show all files')).toBeFocused();
+    await button('Remove one.wav').click();
+    await expect(uploader.rows).toHaveCount(1);
+    await button('Remove two.wav').click();
+    await expect(uploader.row('0.bin')).toHaveAttribute('aria-setsize', '300');
+    await expect(button('Show all files')).toHaveCount(0);
+    await expectEqualOnDisk(server, small);
   });
 });
 

@@ -11,7 +11,7 @@ use hoist_protocol::{Kind, Receipt, Unfinished, UploadStatus};
 use crate::{
     Engine, FileKey, Notice, Picked,
     file::{File, Stage, Then},
-    restrict,
+    restrict::{self, Refusal},
 };
 
 type ByHash<V> = HashMap<u64, V, BuildHasherDefault<DefaultHasher>>;
@@ -97,7 +97,7 @@ impl Engine {
             self.notify(Notice::Duplicate { key, of });
             return;
         }
-        if let Err(words) = self.judge(picked, earlier) {
+        if let Err(Refusal { words, may_pass }) = self.judge(picked, earlier) {
             // A row of the same file keeps its place, unless it was refused for the same reason.
             let old = earlier.filter(|&old| self.file(old).is_some_and(|old| old.is_not_taken));
             if let Some(old) = old {
@@ -108,6 +108,7 @@ impl Engine {
                 self.identities.all.insert(whole, key);
             }
             file.is_not_taken = true;
+            file.may_be_taken = may_pass;
             file.stage = Stage::Failed(Box::new((None, words.clone())));
             self.snapshot.push(key, file);
             self.notify(Notice::RestrictionFailed { key, words });
@@ -133,7 +134,7 @@ impl Engine {
     }
 
     /// Whether a file may be added (again); `counted` is a row that it replaces.
-    pub(crate) fn judge(&self, picked: &Picked, counted: Option<FileKey>) -> Result<(), String> {
+    pub(crate) fn judge(&self, picked: &Picked, counted: Option<FileKey>) -> Result<(), Refusal> {
         let mut totals = self.snapshot.totals;
         if let Some(old) = counted.and_then(|old| self.file(old))
             && old.is_counted()

@@ -100,6 +100,8 @@ pub(crate) struct File {
     pub(crate) is_spoilt: bool,
     /// A restriction refused it when it was added.
     pub(crate) is_not_taken: bool,
+    /// Of one that was not taken: whether there may be room later.
+    pub(crate) may_be_taken: bool,
 }
 
 impl File {
@@ -314,7 +316,8 @@ impl File {
                     Stage::Failed(_) => !self.is_not_taken,
                     _ => false,
                 },
-            retry: failed && self.is_from_this_visit,
+            // What is wrong with the file itself stays wrong.
+            retry: failed && self.is_from_this_visit && (!self.is_not_taken || self.may_be_taken),
             delete: finished,
             restore: self.is_restorable(),
             resolve: matches!(self.stage, Stage::Conflict),

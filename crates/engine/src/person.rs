@@ -6,6 +6,7 @@ use hoist_protocol::{Millis, OnConflict, PauseReason};
 use crate::{
     Engine, FileKey, Notice, Picked,
     file::{File, Stage},
+    restrict::Refusal,
 };
 
 impl Engine {
@@ -129,8 +130,9 @@ impl Engine {
                 });
                 self.wake(key);
             }
-            Err(words) => {
+            Err(Refusal { words, may_pass }) => {
                 self.snapshot.update(key, |file| {
+                    file.may_be_taken = may_pass;
                     file.stage = Stage::Failed(Box::new((None, words.clone())));
                 });
                 self.notify(Notice::RestrictionFailed { key, words });

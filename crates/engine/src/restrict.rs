@@ -4,7 +4,27 @@ use hoist_protocol::{Limits, RelativePath};
 
 use crate::{Picked, Restrictions, Totals, words};
 
-/// Why a file is not taken, in words, or `Ok`.
+/// Why a file is not taken.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) words: String,
+    /// Whether it is for what is there besides, so that there may be room later.
+    pub(crate) may_pass: bool,
+}
+
+impl Refusal {
+    const fn of_the_file(words: String) -> Self {
+        let may_pass = false;
+        Self { words, may_pass }
+    }
+
+    const fn for_now(words: String) -> Self {
+        let may_pass = true;
+        Self { words, may_pass }
+    }
+}
+
+/// Why a file is not taken, or `Ok`. What is wrong with the file itself is said first.
 ///
 /// `limits` are the server's, once they are known; `accept` is [`Restrictions::accept`] in the
 /// form that [`Limits::takes_type`] reads.
@@ -14,16 +34,37 @@ pub(crate) fn check(
     accept: &Limits,
     limits: &Limits,
     totals: &Totals,
+) -> Result<(), Refusal> {
+    check_file(file, restrictions, accept, limits).map_err(Refusal::of_the_file)?;
+    check_room(file, restrictions, totals).map_err(Refusal::for_now)
+}
+
+fn check_room(file: &Picked, restrictions: &Restrictions, totals: &Totals) -> Result<(), String> {
+    if let Some(most) = restrictions.max_files
+        && totals.files >= most
+    {
+        return Err(format!("At most {most} files can be added."));
+    }
+    if let Some(most) = restrictions.max_total_size
+        && !file.is_directory
+        && totals.bytes.saturating_add(file.size) > most
+    {
+        return Err(format!(
+            "All files together are larger than {}.",
+            words::size(most)
+        ));
+    }
+    Ok(())
+}
+
+fn check_file(
+    file: &Picked,
+    restrictions: &Restrictions,
+    accept: &Limits,
+    limits: &Limits,
 ) -> Result<(), String> {
     RelativePath::new(&file.path, &file.name)
         .map_err(|why| format!("This name cannot be stored: {why}."))?;
-    if restrictions
-        .max_files
-        .is_some_and(|most| totals.files >= most)
-    {
-        let most = restrictions.max_files.unwrap_or_default();
-        return Err(format!("At most {most} files can be added."));
-    }
     if file.is_directory {
         return Ok(());
     }
@@ -42,14 +83,6 @@ pub(crate) fn check(
         return Err(format!(
             "The file is smaller than {}.",
             words::size(smallest)
-        ));
-    }
-    if let Some(most) = restrictions.max_total_size
-        && totals.bytes.saturating_add(file.size) > most
-    {
-        return Err(format!(
-            "All files together are larger than {}.",
-            words::size(most)
         ));
     }
     let media_type = file.media_type.as_deref();
@@ -84,7 +117,7 @@ mod tests {
         };
         check(file, restrictions, &accept, &limits, totals)
             .err()
-            .unwrap_or_default()
+            .map_or_else(String::new, |refusal| refusal.words)
     }
 
     #[test]
@@ -128,6 +161,33 @@ mod tests {
                 "{name} {size}"
             );
         }
+    }
+
+    #[test]
+    fn only_what_is_there_besides_can_pass() {
+        let tight = Restrictions {
+            max_file_size: Some(3000),
+            max_total_size: Some(50),
+            max_files: Some(3),
+            ..Restrictions::default()
+        };
+        let none = Totals::default();
+        let held = Totals {
+            files: 3,
+            bytes: 45,
+            ..none
+        };
+        let all = Limits::default();
+        let may_pass = |name, size, totals: Totals| {
+            let refused = check(&file(name, size), &tight, &all, &all, &totals);
+            refused.unwrap_err().may_pass
+        };
+        assert!(may_pass("a", 10, held));
+        assert!(may_pass("a", 10, Totals { files: 0, ..held }));
+        assert!(!may_pass("a", 3001, none));
+        assert!(!may_pass("..", 10, none));
+        // It is too large whatever else goes.
+        assert!(!may_pass("a", 3001, held));
     }
 
     #[test]

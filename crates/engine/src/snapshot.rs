@@ -2,7 +2,10 @@
 
 use hoist_protocol::{FileState, Millis, PauseReason, UploadId};
 
-use crate::{FileKey, file::File};
+use crate::{
+    FileKey,
+    file::{File, Stage},
+};
 
 /// One row of the list, as it stands now. Cheap to make; make it for the rows that are seen.
 #[derive(Clone, Debug, PartialEq)]
@@ -176,6 +179,13 @@ impl Snapshot {
         let file = self.file(key)?;
         file.is_visible()
             .then(|| file.revision.max(self.common_revision))
+    }
+
+    /// Whether a row failed, was not accepted, or is of a file that has changed; without making it.
+    #[must_use]
+    pub fn is_failed(&self, key: FileKey) -> bool {
+        self.file(key)
+            .is_some_and(|file| matches!(file.stage, Stage::Failed(_) | Stage::FileChanged))
     }
 
     /// One row; `None` if there is none, or not any more.

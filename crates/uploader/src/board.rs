@@ -120,6 +120,8 @@ pub(crate) struct Board {
     pub(crate) picking: ArcRwSignal<u32>,
     /// How many picked things could not be read.
     pub(crate) unreadable: ArcRwSignal<u32>,
+    /// Whether only rows that failed are shown.
+    pub(crate) only_failed: ArcRwSignal<bool>,
     /// What went wrong with a file whose row does not say it: the file is there.
     pub(crate) problem: ArcRwSignal<String>,
 }
@@ -139,6 +141,8 @@ pub(crate) struct Publisher {
     most_new: Option<usize>,
     /// Whether the last look has left rows for the next one.
     is_short: bool,
+    /// The rows that were seen to have failed since only those are wanted, by key.
+    failed: Option<Vec<FileKey>>,
 }
 
 /// What a publish found to be new. Written to signals when nothing is borrowed any more, since
@@ -147,6 +151,8 @@ pub(crate) struct Publisher {
 pub(crate) struct News {
     overview: Option<Overview>,
     count: Option<u32>,
+    /// No row that failed is left, so all are shown again.
+    is_all: bool,
     visible: Option<(u32, Vec<VisibleRow>)>,
     rows: Vec<(ArcRwSignal<FileView>, FileView)>,
 }
@@ -179,6 +185,13 @@ impl Publisher {
         self.order_revision = None;
     }
 
+    /// Shows only rows that have failed, or all again. One that failed stays where it is when it is tried
+    /// again: who has just pressed the button wants to see what comes of it.
+    pub(crate) fn show_only_failed(&mut self, only_failed: bool) {
+        self.failed = only_failed.then(Vec::new);
+        self.order_revision = None;
+    }
+
     fn count(&self) -> u32 {
         u32::try_from(self.order.len()).unwrap_or(u32::MAX)
     }
@@ -187,30 +200,54 @@ impl Publisher {
     /// what the server listed.
     fn order_of(&self, snapshot: &Snapshot) -> Vec<FileKey> {
         let is_listed = |key: &FileKey| self.listed.iter().any(|range| range.contains(&key.0));
-        let visible = snapshot.visible();
-        let mut order = Vec::with_capacity(visible.len());
-        order.extend(visible.iter().copied().filter(|key| !is_listed(key)));
-        order.extend(visible.iter().copied().filter(is_listed));
+        let is_wanted = |key: &FileKey| {
+            let wants =
+                |failed: &Vec<_>| snapshot.is_failed(*key) || failed.binary_search(key).is_ok();
+            self.failed.as_ref().is_none_or(wants)
+        };
+        let visible = || snapshot.visible().iter().copied().filter(is_wanted);
+        let mut order = Vec::new();
+        order.extend(visible().filter(|key| !is_listed(key)));
+        order.extend(visible().filter(is_listed));
         order
+    }
+
+    /// Puts the rows in order anew; tells whether those that failed are no longer wanted, because none is left.
+    fn sort(&mut self, snapshot: &Snapshot) -> bool {
+        self.order = self.order_of(snapshot);
+        let Some(failed) = &mut self.failed else {
+            return false;
+        };
+        failed.clone_from(&self.order);
+        failed.sort_unstable();
+        let is_over = failed.is_empty();
+        if is_over {
+            self.failed = None;
+            self.order = self.order_of(snapshot);
+        }
+        is_over
     }
 
     /// Looks what is new since the last time; `first` is where the wanted window begins.
     pub(crate) fn look(&mut self, snapshot: &Snapshot, first: u32) -> News {
         let mut news = News::default();
-        if self.order_revision != Some(snapshot.order_revision()) {
+        let has_changed = self.revision != Some(snapshot.revision());
+        if self.order_revision != Some(snapshot.order_revision())
+            || (has_changed && self.failed.is_some())
+        {
             self.order_revision = Some(snapshot.order_revision());
             let before = self.order.len();
-            self.order = self.order_of(snapshot);
+            news.is_all = self.sort(snapshot);
             if self.order.len() != before {
                 news.count = Some(self.count());
             }
-        } else if self.revision == Some(snapshot.revision())
+        } else if !has_changed
             && !self.is_short
             && self.window.start == window(first, self.count()).start
         {
             return news;
         }
-        if self.revision != Some(snapshot.revision()) {
+        if has_changed {
             self.revision = Some(snapshot.revision());
             news.overview = Some(Overview {
                 totals: snapshot.totals,
@@ -289,6 +326,9 @@ impl News {
             if signal.with_untracked(|old| *old != file) {
                 signal.set(file);
             }
+        }
+        if self.is_all {
+            board.only_failed.set(false);
         }
         if let Some(count) = self.count {
             board.count.set(count);

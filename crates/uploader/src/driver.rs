@@ -394,6 +394,13 @@ impl Driver {
         }
     }
 
+    /// Which rows are shown at all.
+    pub(crate) fn show_only_failed(&self, only_failed: bool) {
+        self.publisher.borrow_mut().show_only_failed(only_failed);
+        self.board.only_failed.set(only_failed);
+        self.ask_frame();
+    }
+
     /// Writes what is new to the signals.
     pub(crate) fn publish(&self) {
         if self.is_busy.replace(true) {

@@ -265,7 +265,7 @@ impl Uploader {
         self.board().overview.read_only()
     }
 
-    /// How many rows there are.
+    /// How many rows are shown.
     #[must_use]
     pub fn count(self) -> ArcReadSignal<u32> {
         self.board().count.read_only()
@@ -276,6 +276,20 @@ impl Uploader {
         if let Some(driver) = self.driver() {
             driver.show_from(first);
         }
+    }
+
+    /// Shows only the rows that failed, were not accepted, or whose file has changed; or all again. A row that
+    /// is tried again stays. When none is left, all are shown again by themselves.
+    pub fn show_only_failed(self, only_failed: bool) {
+        if let Some(driver) = self.driver() {
+            driver.show_only_failed(only_failed);
+        }
+    }
+
+    /// Whether only rows that failed are shown.
+    #[must_use]
+    pub fn shows_only_failed(self) -> ArcReadSignal<bool> {
+        self.board().only_failed.read_only()
     }
 
     /// The rows from the first that is seen on, at most 50, each with a signal of its own.

@@ -235,3 +235,80 @@ fn the_rows_of_the_first_html_are_adopted_and_not_drawn_again() {
     assert_eq!(alive.names(), ["2.txt", "old a", "old b"]);
     assert_eq!(alive.serials()[1..], serials);
 }
+
+/// Files of 10 bytes are taken, those of 20 are not.
+fn strict() -> Desk {
+    let mut desk = Desk::new();
+    let mut config = EngineConfig::new(Sender::new("desk").unwrap());
+    config.restrictions.max_file_size = Some(10);
+    desk.engine = Engine::new(config, 1);
+    desk
+}
+
+impl Desk {
+    fn add_large(&mut self) -> FileKey {
+        let key = FileKey(self.added);
+        self.added += 1;
+        let file = Picked {
+            name: format!("{}.wav", key.0),
+            size: 20,
+            ..Picked::default()
+        };
+        self.engine.handle(Millis(1), Event::Added { key, file });
+        key
+    }
+
+    fn show_only_failed(&mut self, only: bool) {
+        self.publisher.show_only_failed(only);
+        self.board.only_failed.set(only);
+        self.publish(0);
+    }
+}
+
+#[test]
+fn of_ten_thousand_rows_those_that_failed_are_shown_alone_and_later_ones_come_to_them() {
+    let mut desk = strict();
+    desk.add(5_000);
+    desk.add_large();
+    desk.add(5_000);
+    desk.publish(4_800);
+    assert_eq!(desk.board.count.get_untracked(), 10_001);
+    desk.show_only_failed(true);
+    assert_eq!(desk.names(), ["5000.wav"]);
+    assert_eq!(desk.board.count.get_untracked(), 1);
+    let row = desk.board.visible.get_untracked()[0].file.get_untracked();
+    assert_eq!(row.position, 0);
+    desk.add(3);
+    desk.add_large();
+    desk.publish(0);
+    assert_eq!(desk.names(), ["5000.wav", "10004.wav"]);
+    desk.show_only_failed(false);
+    assert_eq!(desk.board.count.get_untracked(), 10_005);
+    assert_eq!(desk.names()[0], "0.txt");
+}
+
+#[test]
+fn a_row_that_failed_stays_when_it_is_tried_again_and_all_come_back_with_the_last_one() {
+    let mut desk = Desk::new();
+    let mut config = EngineConfig::new(Sender::new("desk").unwrap());
+    config.restrictions.max_files = Some(2);
+    desk.engine = Engine::new(config, 1);
+    desk.add(4);
+    desk.show_only_failed(true);
+    assert_eq!(desk.names(), ["2.txt", "3.txt"]);
+    let key = FileKey;
+    // There is room for one of them: it is no failure any more, and still looked at.
+    desk.engine.handle(Millis(2), Event::Cancel(key(0)));
+    desk.engine.handle(Millis(2), Event::Retry(key(2)));
+    desk.publish(0);
+    assert!(!desk.engine.snapshot().is_failed(key(2)));
+    assert_eq!(desk.names(), ["2.txt", "3.txt"]);
+    // Who looks again sees what there is now.
+    desk.show_only_failed(false);
+    desk.show_only_failed(true);
+    assert_eq!(desk.names(), ["3.txt"]);
+    desk.engine.handle(Millis(3), Event::Remove(key(3)));
+    desk.publish(0);
+    assert!(!desk.board.only_failed.get_untracked());
+    assert!(desk.names().contains(&"1.txt".to_owned()));
+}

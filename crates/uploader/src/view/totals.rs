@@ -4,9 +4,12 @@ use crate::Erase as _;
 use leptos::prelude::*;
 
 use super::parts::{Text, button, fixed, paragraph, progress, when};
-use crate::{Overview, Uploader, format};
+use crate::{Overview, Totals, Uploader, format};
 
 const BUTTON: &str = "hoist-uploader__button hoist-uploader__button--small";
+
+/// In so few rows those that failed are seen without a search.
+const SHORT: u32 = 8;
 
 /// Sums, rate and time left, and what can be done with all files at once.
 pub(super) fn totals_bar(uploader: Uploader) -> AnyView {
@@ -51,6 +54,25 @@ fn bar(uploader: Uploader) -> AnyView {
         let can = overview.totals.finished + of_no_use(&overview) > 0;
         can && overview.totals.unsettled == 0 && !is_picking.get()
     });
+    let only_failed: Signal<bool> = uploader.shows_only_failed().into();
+    let filter = Memo::new(move |_| {
+        if only_failed.get() {
+            "Show all files"
+        } else {
+            "Show only failed"
+        }
+        .to_owned()
+    });
+    let is_long = of(uploader, |o| {
+        let Totals {
+            files,
+            failed,
+            not_taken,
+            ..
+        } = o.totals;
+        failed + not_taken > 0 && files + not_taken > SHORT
+    });
+    let is_filter = Memo::new(move |_| only_failed.get() || is_long.get());
     let action = |is: Signal<bool>, word: &'static str, run: fn(Uploader)| {
         when(is, move || {
             button(BUTTON, fixed(word), fixed(word), move || run(uploader))
@@ -87,6 +109,11 @@ fn bar(uploader: Uploader) -> AnyView {
             "Try failed again",
             Uploader::retry_all,
         ),
+        when(is_filter.into(), move || {
+            button(BUTTON, filter.into(), filter.into(), move || {
+                uploader.show_only_failed(!only_failed.get_untracked());
+            })
+        }),
         action(is_clearable, "Clear list", Uploader::clear),
     );
     let overview = uploader.overview();
