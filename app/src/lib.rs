@@ -36,6 +36,7 @@ pub fn App() -> impl IntoView {
     let uploader = use_uploader(UploaderOptions {
         endpoint: data.endpoint.clone(),
         initial: Some(data.list),
+        drop_on_page: true,
         ..UploaderOptions::default()
     });
     stored::follow(uploader.overview(), counts);

@@ -17,6 +17,8 @@ export class Uploader {
   /** What a person clicks to choose files. */
   readonly button: Locator;
   readonly input: Locator;
+  /** Where files are dropped. */
+  readonly zone: Locator;
   readonly list: Locator;
   readonly rows: Locator;
 
@@ -28,6 +30,7 @@ export class Uploader {
     this.root = page.locator(`${within} .hoist-uploader`);
     this.button = this.root.locator('.hoist-uploader__pick').first();
     this.input = this.root.locator('input[type=file]:not([webkitdirectory])');
+    this.zone = this.root.locator('.hoist-uploader__drop');
     this.list = this.root.locator('.hoist-uploader__list');
     this.rows = this.root.locator('[data-key][data-state]');
   }
@@ -46,16 +49,21 @@ export class Uploader {
   }
 
   /** Drops files and folders from the machine on the page, as the desktop does, and waits until the page has begun with them. */
-  async drop(paths: string[]): Promise<void> {
-    const box = await this.root.locator('.hoist-uploader__drop').boundingBox();
-    if (!box) throw new Error('there is nothing to drop on');
+  async drop(paths: string[], on = this.zone): Promise<void> {
+    const begun = await this.begins();
+    await this.drag(paths, on, 'dragEnter', 'dragOver', 'drop');
+    await begun();
+  }
+
+  /** Drags files over the middle of something, in these steps. */
+  async drag(paths: string[], on: Locator, ...steps: ('dragEnter' | 'dragOver' | 'drop')[]): Promise<void> {
+    const box = await on.boundingBox();
+    if (!box) throw new Error('there is nothing to drag over');
     const at = { x: box.x + box.width / 2, y: box.y + box.height / 2 };
     const data = { items: [], files: paths, dragOperationsMask: 1 };
     const session = await this.page.context().newCDPSession(this.page);
-    const begun = await this.begins();
-    for (const type of ['dragEnter', 'dragOver', 'drop'] as const) await session.send('Input.dispatchDragEvent', { type, ...at, data });
+    for (const type of steps) await session.send('Input.dispatchDragEvent', { type, ...at, data });
     await session.detach();
-    await begun();
   }
 
   /**
