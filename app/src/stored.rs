@@ -9,7 +9,7 @@ use hoist_leptos::{
 };
 use hoist_protocol::{DeleteResult, Kind, ListCounts, Receipt, UploadStatus, route};
 use leptos::{
-    ev,
+    ev, html,
     prelude::*,
     task::spawn_local,
     wasm_bindgen::JsCast as _,
@@ -88,16 +88,16 @@ impl Stored {
             .update(|counts| counts.finished = change(counts.finished));
     }
 
-    /// Says what went wrong, if anything did, and asks how much there is now.
-    fn settle<T>(self, answer: Result<T, AppError>) -> Option<T> {
+    /// Says in its row what went wrong, if anything did, and asks how much there is now.
+    fn settle<T>(self, answer: Result<T, AppError>, said: RwSignal<String>) -> Option<T> {
         match answer {
             Ok(value) => {
-                self.problem.set(String::new());
+                said.set(String::new());
                 refresh(self.counts);
                 Some(value)
             }
             Err(error) => {
-                self.problem.set(error.to_string());
+                said.set(error.to_string());
                 None
             }
         }
@@ -193,6 +193,7 @@ pub(crate) fn stored(endpoint: String, counts: RwSignal<ListCounts>) -> AnyView 
             format_bytes(counts.finished_bytes)
         )
     });
+    let has_problem = Signal::derive(move || !stored.problem.read().is_empty());
     let has_more = Signal::derive(move || stored.next.read().is_some());
     // They would move what somebody is looking at, so they come when asked for; the newest are first.
     let has_new = Signal::derive(move || {
@@ -204,7 +205,7 @@ pub(crate) fn stored(endpoint: String, counts: RwSignal<ListCounts>) -> AnyView 
             <summary class="stored__summary">
                 "On the server: " <span class="stored__sum">{sum}</span>
             </summary>
-            {paragraph("stored__problem", stored.problem.into())}
+            {when(has_problem, move || paragraph("stored__problem", stored.problem.into()))}
             {when(has_new, move || {
                 button(BUTTON, fixed("Show new files"), fixed("Show new files"), move || stored.ask(None))
             })}
@@ -226,6 +227,7 @@ fn row(stored: Stored, receipt: &Receipt) -> AnyView {
     let id = receipt.id;
     let as_stored = RwSignal::new(receipt.stored_as.clone());
     let (is_deleted, is_renaming) = (RwSignal::new(false), RwSignal::new(false));
+    let said = RwSignal::new(String::new());
     let name: Text = Memo::new(move |_| last_of(&as_stored.read()).to_owned()).into();
     let folder: Text = Signal::derive(move || {
         let path = as_stored.get();
@@ -242,8 +244,8 @@ fn row(stored: Stored, receipt: &Receipt) -> AnyView {
 
     let delete = move || {
         spawn_local(async move {
-            match stored.settle(delete_files(vec![id]).await).as_deref() {
-                Some([DeleteResult::Refused(body)]) => stored.problem.set(body.message.clone()),
+            match stored.settle(delete_files(vec![id]).await, said).as_deref() {
+                Some([DeleteResult::Refused(body)]) => said.set(body.message.clone()),
                 Some(_) => {
                     is_deleted.set(true);
                     stored.count(-1);
@@ -254,15 +256,16 @@ fn row(stored: Stored, receipt: &Receipt) -> AnyView {
     };
     let restore = move || {
         spawn_local(async move {
-            match stored.settle(restore_files(vec![id]).await).as_deref() {
+            match stored
+                .settle(restore_files(vec![id]).await, said)
+                .as_deref()
+            {
                 Some([DeleteResult::Restored { .. }]) => {
                     is_deleted.set(false);
                     stored.count(1);
                 }
-                Some([DeleteResult::Refused(body)]) => stored.problem.set(body.message.clone()),
-                Some(_) => stored
-                    .problem
-                    .set("It was too late to take that back.".to_owned()),
+                Some([DeleteResult::Refused(body)]) => said.set(body.message.clone()),
+                Some(_) => said.set("It was too late to take that back.".to_owned()),
                 None => {}
             }
         });
@@ -273,12 +276,36 @@ fn row(stored: Stored, receipt: &Receipt) -> AnyView {
             return;
         };
         spawn_local(async move {
-            if let Some(receipt) = stored.settle(rename_file(id, new).await) {
+            if let Some(receipt) = stored.settle(rename_file(id, new.clone()).await, said) {
+                let now = last_of(&receipt.stored_as);
+                if now != new {
+                    said.set(format!("It is called {now} now."));
+                }
                 as_stored.set(receipt.stored_as);
                 is_renaming.set(false);
             }
         });
     };
+    let word = move || {
+        if is_renaming.get() {
+            "Cancel"
+        } else {
+            "Rename"
+        }
+    };
+    let rename_word: Text = Signal::derive(move || word().to_owned());
+    let rename_label: Text = Signal::derive(move || match word() {
+        "Cancel" => format!("Do not rename {}", name.get()),
+        word => format!("{word} {}", name.get()),
+    });
+    let field_ref = NodeRef::<html::Input>::new();
+    // Not `on_load`, which panics when the field comes a second time.
+    Effect::new(move || {
+        if let Some(field) = field_ref.get() {
+            let _ = field.focus();
+        }
+    });
+    let says = Signal::derive(move || !said.read().is_empty());
     let is_there = Signal::derive(move || !is_deleted.get());
     // A folder without anything in it has no bytes to give.
     let is_file = receipt.kind == Kind::File;
@@ -299,7 +326,10 @@ fn row(stored: Stored, receipt: &Receipt) -> AnyView {
             </div>
             {when(has_bytes, move || download(BUTTON, href, name))}
             {when(is_there, move || {
-                button(BUTTON, fixed("Rename"), label("Rename"), move || is_renaming.set(!is_renaming.get_untracked()))
+                button(BUTTON, rename_word, rename_label, move || {
+                    is_renaming.update(|is| *is = !*is);
+                    said.set(String::new());
+                })
             })}
             {when(is_there, move || button(BUTTON, fixed("Delete"), label("Delete"), delete))}
             {when(is_deleted.into(), move || {
@@ -312,6 +342,7 @@ fn row(stored: Stored, receipt: &Receipt) -> AnyView {
                             class="stored__field"
                             aria-label=label("New name for")
                             value=name.get_untracked()
+                            node_ref=field_ref
                             required
                             maxlength="255"
                         />
@@ -321,6 +352,9 @@ fn row(stored: Stored, receipt: &Receipt) -> AnyView {
                     </form>
                 }
                 .erase()
+            })}
+            {when(says, move || {
+                view! { <p class="stored__problem" role="alert">{said}</p> }.erase()
             })}
         </li>
     }

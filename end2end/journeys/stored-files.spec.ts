@@ -8,7 +8,7 @@ import { expect, test } from '../support/journey.js';
 // What the page asks and tells by server functions: list, storage used, rename, delete, undo.
 test('stored files are listed, renamed, deleted and taken back on the page', async ({ scratch, server, visit }) => {
   const picked = [writeRandomFile(scratch.path('one.bin'), 300 * KiB, 'one'), writeRandomFile(scratch.path('two.bin'), 200 * KiB, 'two')];
-  const { page, uploader } = await visit(server.url);
+  const { page, uploader } = await visit(server.url, { statuses: [422] });
   await uploader.ready();
   const zip = page.getByRole('link', { name: 'Download all stored files as a zip' });
   await expect(zip).toBeHidden();
@@ -33,14 +33,23 @@ test('stored files are listed, renamed, deleted and taken back on the page', asy
   };
   // A name that is taken: the next free one, and nothing is replaced.
   await rename('one.bin', 'two.bin');
-  await expect(row('two (2).bin')).toHaveCount(1);
+  await expect(row('two (2).bin')).toContainText('It is called two (2).bin now.');
   expect([...(await hashesBelow(server.files))].sort()).toEqual([
     ['two (2).bin', one],
     ['two.bin', two],
   ]);
   await rename('two (2).bin', 'drei ü.bin');
   await expect(row('drei ü.bin')).toHaveCount(1);
-  await expect(section.locator('.stored__problem')).toBeEmpty();
+  await expect(section.locator('.stored__problem')).toHaveCount(0);
+  // What cannot be is said where it was asked for, and can be left.
+  await row('two.bin').getByRole('button', { name: 'Rename two.bin' }).click();
+  await expect(section.getByLabel('New name for two.bin')).toBeFocused();
+  await section.getByLabel('New name for two.bin').fill('a/b');
+  await section.getByRole('button', { name: 'Save' }).click();
+  await expect(row('two.bin').getByRole('alert')).not.toBeEmpty();
+  await row('two.bin').getByRole('button', { name: 'Do not rename two.bin' }).click();
+  await expect(row('two.bin').getByRole('alert')).toHaveCount(0);
+  await expect(section.getByRole('button', { name: 'Save' })).toHaveCount(0);
   expect([...(await hashesBelow(server.files))].sort()).toEqual([
     ['drei ü.bin', one],
     ['two.bin', two],
