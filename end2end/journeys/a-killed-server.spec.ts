@@ -1,4 +1,5 @@
-import { GiB, writeRandomFile } from '../support/files.js';
+import type { Page } from '@playwright/test';
+import { GiB, KiB, writeRandomFile } from '../support/files.js';
 import { expectEqualOnDisk, expectNothingSentTwice } from '../support/expectations.js';
 import { expect, test } from '../support/journey.js';
 import { until } from '../support/server.js';
@@ -28,3 +29,39 @@ test('a server killed in the middle of 1 GiB is started again, and the upload co
   // Its count starts anew with it; what it had received before, the proxy knows.
   expectNothingSentTwice((await server.receivedBytes()) + passedBefore, GiB, proxy);
 });
+
+/** Nothing comes any more by waiting. */
+const stopWaiting = (page: Page): Promise<void> =>
+  page.evaluate(() => {
+    for (let id = Number(setTimeout(() => undefined)); id > 0; id -= 1) clearTimeout(id);
+    Object.assign(globalThis, { realTimeout: setTimeout, setTimeout: () => 0 });
+  });
+
+for (const how of ['presses “Try now”', 'comes back to the page'] as const) {
+  test(`who ${how} after the server was away does not wait for the next turn`, async ({ scratch, server, visit }) => {
+    const { page, uploader } = await visit(server.url, { linesMayBreak: true });
+    await uploader.ready();
+    await server.kill();
+    const file = writeRandomFile(scratch.path('letter.txt'), 40 * KiB, how);
+    const again = uploader.root.getByRole('button', { name: 'Try now' });
+    await uploader.pick(file);
+    await expect(again).toBeVisible();
+    await stopWaiting(page);
+    await server.restart();
+    const asked: string[] = [];
+    page.on('request', (request) => asked.push(request.url()));
+    // A page that nobody sees, and one that says so of itself, is let be.
+    const turnTo = (hidden: boolean): Promise<void> =>
+      page.evaluate((is) => {
+        Object.defineProperty(document, 'hidden', { value: is, configurable: true });
+        document.dispatchEvent(new Event('visibilitychange', { bubbles: true }));
+      }, hidden);
+    await turnTo(true);
+    expect(asked).toEqual([]);
+    await page.evaluate(() => Object.assign(globalThis, { setTimeout: (globalThis as unknown as { realTimeout: typeof setTimeout }).realTimeout }));
+    await (how === 'comes back to the page' ? turnTo(false) : again.click());
+    await expect(uploader.row('letter.txt')).toHaveAttribute('data-state', 'done');
+    await expect(again).toHaveCount(0);
+    await expectEqualOnDisk(server, [file]);
+  });
+}

@@ -199,3 +199,27 @@ test('cancel all ends pause all: what is picked next is sent', async ({ scratch,
   await expectEqualOnDisk(server, [second]);
   await context.close();
 });
+
+test('of what is paused one goes on by itself, and the totals say so', async ({ scratch, server, visit, browser }) => {
+  const context = await browser.newContext();
+  await gatePacks(context);
+  const { page, uploader } = await visit(server.url, { context });
+  await uploader.ready();
+  const button = (name: string) => uploader.root.getByRole('button', { name, exact: true });
+  const summary = uploader.root.locator('.hoist-uploader__summary');
+  const files = ['one', 'two', 'three'].map((name) => writeRandomFile(scratch.path(`${name}.bin`), 20 * KiB, name));
+  await uploader.pick(files);
+  await packsWait(page);
+  await button('Pause all').click();
+  await expect(summary).toHaveText('0 of 3 files · 0 bytes of 61.4 kB · Paused');
+  await button('Resume two.bin').click();
+  await packsWait(page, 2);
+  await expect(summary).toHaveText('0 of 3 files · 0 bytes of 61.4 kB · the others paused');
+  await openGate(page);
+  await expect(uploader.row('two.bin')).toHaveAttribute('data-state', 'done');
+  await expect(summary).toHaveText('1 of 3 files · 20.5 of 61.4 kB · Paused');
+  await button('Resume all').click();
+  await uploader.settled(30_000);
+  await expectEqualOnDisk(server, files);
+  await context.close();
+});

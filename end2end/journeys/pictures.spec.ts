@@ -92,6 +92,8 @@ test.describe('a server that takes at most 1 MiB a file', () => {
     await picture(page, 'errors');
     await page.setViewportSize({ width: 390, height: 844 });
     await expectNothingSticksOut(page);
+    // A name that is cut keeps its ending.
+    await expect(refused.getByText('.wav', { exact: true })).toBeInViewport({ ratio: 1 });
     await picture(page, 'errors-phone');
     // Whoever cannot wait need not.
     const again = uploader.root.getByRole('button', { name: 'Try now' });

@@ -258,6 +258,16 @@ impl Engine {
             .flatten()
             .filter(|&at| at > self.now)
             .min();
+        let some_go_on = self.snapshot.all_paused
+            && held.is_none()
+            && self.queue.exempt.iter().any(|key| {
+                let file = self.file(key);
+                file.is_some_and(|file| file.is_under_way() && !file.is_unwanted)
+            });
+        if some_go_on != self.snapshot.some_go_on {
+            self.snapshot.some_go_on = some_go_on;
+            self.snapshot.revision = self.snapshot.revision.saturating_add(1);
+        }
         let is_failing = self.control.is_failing() || self.bytes.is_failing();
         if is_failing != self.snapshot.is_failing {
             self.snapshot.is_failing = is_failing;

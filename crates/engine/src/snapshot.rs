@@ -142,6 +142,8 @@ pub struct Snapshot {
     pub totals: Totals,
     /// What holds the whole queue, if anything does.
     pub paused: Option<PauseReason>,
+    /// Whether the person has paused everything and resumed some again, that are not settled yet.
+    pub some_go_on: bool,
     /// When the queue or the connection is tried again by itself, if it waits for that.
     pub retry_at: Option<Millis>,
     /// Whether requests fail again and again, which is worth a word although all goes on by itself.

@@ -39,3 +39,6 @@ export const isLocal = (endpoint) => endpoint.startsWith('/') && isLoopback(loca
 
 /** Whether the browser believes to have a network. */
 export const isOnline = () => navigator.onLine;
+
+/** Whether anybody can see the page. */
+export const isSeen = () => !document.hidden;

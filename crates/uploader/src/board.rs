@@ -85,6 +85,8 @@ pub struct Overview {
     pub totals: Totals,
     /// What holds the whole queue, if anything does.
     pub paused: Option<PauseReason>,
+    /// Whether the person has paused everything and resumed some again.
+    pub some_go_on: bool,
     /// Whether requests fail again and again; they are repeated by themselves.
     pub is_failing: bool,
     /// Bytes per second that the network takes, once and as long as that can be told.
@@ -252,6 +254,7 @@ impl Publisher {
             news.overview = Some(Overview {
                 totals: snapshot.totals,
                 paused: snapshot.paused,
+                some_go_on: snapshot.some_go_on,
                 is_failing: snapshot.is_failing,
                 rate_bytes_per_s: snapshot.rate_bytes_per_s,
                 time_left_ms: snapshot.time_left_ms,

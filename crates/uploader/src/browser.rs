@@ -56,6 +56,9 @@ extern "C" {
     pub(crate) fn is_local(endpoint: &str) -> bool;
     #[wasm_bindgen(js_name = isOnline)]
     pub(crate) fn is_online() -> bool;
+    /// Whether anybody can see the page.
+    #[wasm_bindgen(js_name = isSeen)]
+    pub(crate) fn is_seen() -> bool;
     /// Puts a text on the clipboard; fails where there is none.
     pub(crate) fn copy(text: &str) -> Promise;
     #[wasm_bindgen(js_name = sleep)]

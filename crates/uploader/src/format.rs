@@ -127,15 +127,19 @@ pub(crate) fn summary(overview: &Overview, is_adding: bool) -> String {
     ] {
         say(&some(number, words));
     }
+    let rate = overview.rate_bytes_per_s.map(|rate| bytes(rate) + "/s");
+    let say_rate = |say: &mut dyn FnMut(&str)| say(rate.as_deref().unwrap_or_default());
     if totals.unsettled > 0 {
         match overview.paused {
+            Some(PauseReason::ByPerson) if overview.some_go_on => {
+                say("the others paused");
+                say_rate(&mut say);
+            }
             Some(reason) => say(reason.word()),
             // What it was before says nothing of when this ends.
             None if is_unanswered(overview) => {}
             None => {
-                if let Some(rate) = overview.rate_bytes_per_s {
-                    say(&(bytes(rate) + "/s"));
-                }
+                say_rate(&mut say);
                 if let Some(left) = overview.time_left_ms.filter(|_| !is_adding) {
                     say(&time_left(left));
                 }
@@ -174,6 +178,15 @@ pub(crate) fn held(overview: &Overview) -> &'static str {
         }
         Some(PauseReason::Stalled) => "The connection stands still. It is tried again by itself.",
         Some(_) => "Uploads are waiting.",
+    }
+}
+
+/// A name and its ending, which is still seen where the name is cut: `("holiday", ".jpeg")`.
+pub(crate) fn split_ending(name: &str) -> (&str, &str) {
+    const LONGEST: usize = 8;
+    match name.rfind('.') {
+        Some(dot) if dot > 0 && name.len() - dot <= LONGEST => name.split_at(dot),
+        _ => (name, ""),
     }
 }
 
@@ -368,5 +381,35 @@ mod tests {
         assert!(held(&overview).contains("no network"));
         overview.totals.unsettled = 0;
         assert_eq!(held(&overview), "");
+    }
+
+    #[test]
+    fn an_ending_is_short_and_not_all_there_is() {
+        for (name, parts) in [
+            ("holiday.jpeg", ("holiday", ".jpeg")),
+            ("a.tar.gz", ("a.tar", ".gz")),
+            (".profile", (".profile", "")),
+            ("README", ("README", "")),
+            ("ends with a dot.", ("ends with a dot", ".")),
+            ("Version 2.an other one", ("Version 2.an other one", "")),
+            ("تقرير.pdf", ("تقرير", ".pdf")),
+            ("a.été", ("a", ".été")),
+            ("", ("", "")),
+        ] {
+            assert_eq!(split_ending(name), parts);
+        }
+    }
+
+    #[test]
+    fn who_resumes_one_of_many_is_not_told_that_all_is_paused() {
+        let mut overview = Overview {
+            paused: Some(PauseReason::ByPerson),
+            rate_bytes_per_s: Some(2_000_000),
+            ..Overview::default()
+        };
+        overview.totals.unsettled = 3;
+        assert_eq!(said(&overview, false), "Paused");
+        overview.some_go_on = true;
+        assert_eq!(said(&overview, false), "the others paused · 2 MB/s");
     }
 }

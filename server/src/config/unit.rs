@@ -1,21 +1,26 @@
 //! Numbers with units.
 
-/// Reads a size, as `65536`, `64KiB`, `64K`.
+/// Reads a size, as `65536`, `64KiB`, `64K`, or in the units in which the page shows one: `50MB`.
 pub(super) fn bytes(text: &str) -> Result<u64, String> {
     let (number, unit) = split(text);
-    let shift = match unit.to_ascii_lowercase().as_str() {
-        "" | "b" => 0,
-        "k" | "kib" => 10,
-        "m" | "mib" => 20,
-        "g" | "gib" => 30,
-        "t" | "tib" => 40,
+    let factor = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kib" => 1 << 10,
+        "m" | "mib" => 1 << 20,
+        "g" | "gib" => 1 << 30,
+        "t" | "tib" => 1 << 40,
+        "kb" => 1000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        "tb" => 1_000_000_000_000,
         _ => {
             return Err(
-                "a size is a whole number, of bytes or with KiB, MiB, GiB or TiB".to_owned(),
+                "a size is a whole number, of bytes or with KiB, MiB, GiB or TiB, or kB, MB, GB or TB"
+                    .to_owned(),
             );
         }
     };
-    scale(number, 1 << shift)
+    scale(number, factor)
 }
 
 /// Reads a span, as `30s`, `10m`, `12h`, `7d`, `500ms`, into milliseconds.
@@ -83,6 +88,10 @@ mod tests {
             ("64KiB", 65536),
             ("1m", 1 << 20),
             ("2 TiB", 2 << 40),
+            ("50MB", 50_000_000),
+            ("3kB", 3000),
+            ("1 gb", 1_000_000_000),
+            ("2TB", 2_000_000_000_000),
         ] {
             assert_eq!(bytes(text), Ok(size), "{text}");
         }
@@ -94,7 +103,16 @@ mod tests {
         ] {
             assert_eq!(span_ms(text), Ok(span), "{text}");
         }
-        for wrong in ["", "x", "-1", "1.5M", "1MB2", "99999999999T"] {
+        for wrong in [
+            "",
+            "x",
+            "-1",
+            "1.5M",
+            "1MB2",
+            "1MiBB",
+            "99999999999T",
+            "99999999TB",
+        ] {
             assert!(bytes(wrong).is_err(), "{wrong}");
         }
         for wrong in ["30", "s", "30 years"] {

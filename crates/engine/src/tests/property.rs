@@ -273,6 +273,12 @@ impl World {
             }
         }
         assert_eq!(sum, totals.shown, "rows sum to the total");
+        let may_go_on = snapshot.all_paused && snapshot.held.is_none();
+        assert_eq!(
+            snapshot.some_go_on,
+            may_go_on && snapshot.rows().any(|row| row.offers.pause),
+            "what goes on although all is paused"
+        );
         let counted = [
             totals.cancelling,
             totals.cancelled,

@@ -5,8 +5,13 @@ use std::rc::Weak;
 use hoist_engine::Event;
 use hoist_protocol::PauseReason;
 
+use leptos::prelude::WithUntracked as _;
+
 use super::Driver;
-use crate::browser::{self, Listener};
+use crate::{
+    browser::{self, Listener},
+    format,
+};
 
 impl Driver {
     pub(super) fn listen(&self) {
@@ -27,6 +32,16 @@ impl Driver {
             }));
         }
         let me = Weak::clone(&self.me);
+        listeners.push(Listener::new(&window, "visibilitychange", move |_| {
+            // Whoever comes back, perhaps after the laptop has slept, does not wait for the next turn.
+            if let Some(driver) = me.upgrade()
+                && driver.is_unanswered()
+                && browser::is_seen()
+            {
+                driver.feed(Event::TryNow);
+            }
+        }));
+        let me = Weak::clone(&self.me);
         listeners.push(Listener::new(&window, "pagehide", move |_| {
             if let Some(driver) = me.upgrade() {
                 driver.tell_deletes_again();
@@ -36,6 +51,10 @@ impl Driver {
         if !is_local && !browser::is_online() {
             self.feed(Event::Network { online: false });
         }
+    }
+
+    fn is_unanswered(&self) -> bool {
+        self.board.overview.with_untracked(format::is_unanswered)
     }
 
     /// Asks before the page is left while bytes travel, and only then: a listener that is always

@@ -36,6 +36,8 @@ pub(super) fn row(uploader: Uploader, row: &VisibleRow, size: Text) -> AnyView {
     let receipt = when(is(file, has_hash), move || {
         of_receipt.with_untracked(|file| receipt_view(uploader, file))
     });
+    let (stem, ending) = format::split_ending(&name);
+    let (stem, ending) = (stem.to_owned(), ending.to_owned());
     let icon = format!("hoist-uploader__icon hoist-uploader__icon--{family}");
     let place = NodeRef::new();
     if family == "image" {
@@ -56,7 +58,10 @@ pub(super) fn row(uploader: Uploader, row: &VisibleRow, size: Text) -> AnyView {
             <div class="hoist-uploader__about">
                 <p class="hoist-uploader__title">
                     {folder}
-                    <bdi class="hoist-uploader__name">{name.clone()}</bdi>
+                    <bdi class="hoist-uploader__name">
+                        <span class="hoist-uploader__stem">{stem}</span>
+                        <span>{ending}</span>
+                    </bdi>
                 </p>
                 <p class="hoist-uploader__line">
                     <bdi class="hoist-uploader__state" title=of(file, words)>
