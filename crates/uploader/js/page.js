@@ -42,3 +42,23 @@ export const isOnline = () => navigator.onLine;
 
 /** Whether anybody can see the page. */
 export const isSeen = () => !document.hidden;
+
+/**
+ * Keeps the place of somebody who has just pressed a button, in case it goes: then its row has the focus, or the next one, or what
+ * the button stood in. Never another button, which they would press by pressing twice.
+ */
+export function keepFocus(button) {
+  // A browser that focuses no button at a click has nothing to lose.
+  if (document.activeElement !== button) return;
+  const row = button.closest('li');
+  const near = [row, row?.nextElementSibling, row?.previousElementSibling, button.closest('[role=region]'), button.closest('section, main')];
+  const observer = new MutationObserver(() => {
+    if (document.activeElement === button) return;
+    observer.disconnect();
+    const place = near.find((place) => place?.isConnected);
+    if (document.activeElement !== document.body || !place) return;
+    if (!place.hasAttribute('tabindex')) place.tabIndex = -1;
+    place.focus({ preventScroll: true });
+  });
+  observer.observe(document.body, { childList: true, subtree: true });
+}

@@ -6,7 +6,7 @@
 
 use std::{fmt, sync::Arc};
 
-use crate::Erase as _;
+use crate::{Erase as _, browser};
 use leptos::{ev, prelude::*};
 
 /// A text that changes.
@@ -53,11 +53,17 @@ pub fn fixed(text: impl Into<String>) -> Text {
 }
 
 /// A button: its class, what it says, what it is called for those who cannot see where it stands,
-/// and what it does.
+/// and what it does. If that makes it go away, its row has the focus, or what else is near.
 pub fn button(class: &'static str, word: Text, label: Text, run: impl Fn() + 'static) -> AnyView {
     fn one(class: &'static str, word: Text, label: Text, run: Box<dyn Fn()>) -> AnyView {
+        let press = move |event: ev::MouseEvent| {
+            if let Some(button) = event.current_target() {
+                browser::keep_focus(&button);
+            }
+            run();
+        };
         view! {
-            <button type="button" class=class aria-label=label on:click=move |_: ev::MouseEvent| run()>
+            <button type="button" class=class aria-label=label on:click=press>
                 {word}
             </button>
         }
