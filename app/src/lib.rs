@@ -34,7 +34,7 @@ pub fn App() -> impl IntoView {
     let data: PageData = shared(|| use_context().unwrap_or_default());
     let counts = RwSignal::new(data.list.counts);
     let uploader = use_uploader(UploaderOptions {
-        endpoint: data.endpoint.clone(),
+        endpoint: data.endpoint,
         initial: Some(data.list),
         drop_on_page: true,
         ..UploaderOptions::default()
@@ -49,7 +49,7 @@ pub fn App() -> impl IntoView {
                 </p>
             </header>
             <Uploader uploader/>
-            {stored::stored(data.endpoint, counts)}
+            {stored::stored(uploader, counts)}
         </main>
     }
     .erase()

@@ -4,10 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use hoist_leptos::Erase as _;
 use hoist_leptos::{
-    Overview, format_bytes,
-    parts::{Item, Text, button, download, fixed, list, paragraph, when},
+    Elsewhere, Overview, Uploader, format_bytes,
+    parts::{Item, Text, button, download, fixed, keep_focus, list, paragraph, when},
 };
-use hoist_protocol::{DeleteResult, Kind, ListCounts, Receipt, UploadStatus, route};
+use hoist_protocol::{DeleteResult, Kind, ListCounts, Receipt, UploadStatus, grouped, route};
 use leptos::{
     ev, html,
     prelude::*,
@@ -25,6 +25,8 @@ const BUTTON: &str = "stored__button";
 /// The list's signals, to be passed around.
 #[derive(Clone, Copy)]
 struct Stored {
+    /// Shows some of these files, too, and is told what becomes of them here.
+    uploader: Uploader,
     endpoint: StoredValue<String>,
     files: RwSignal<Vec<Item>>,
     next: RwSignal<Option<String>>,
@@ -162,9 +164,10 @@ fn next_serial() -> u64 {
 }
 
 /// The section: how much is stored, and on demand what.
-pub(crate) fn stored(endpoint: String, counts: RwSignal<ListCounts>) -> AnyView {
+pub(crate) fn stored(uploader: Uploader, counts: RwSignal<ListCounts>) -> AnyView {
     let stored = Stored {
-        endpoint: StoredValue::new(endpoint),
+        uploader,
+        endpoint: StoredValue::new(uploader.options().endpoint.clone()),
         files: RwSignal::new(Vec::new()),
         next: RwSignal::new(None),
         problem: RwSignal::new(String::new()),
@@ -180,6 +183,14 @@ pub(crate) fn stored(endpoint: String, counts: RwSignal<ListCounts>) -> AnyView 
             stored.ask(None);
         }
     };
+    // What is gone elsewhere must not stand here, and where nothing stands, what is new moves nothing.
+    Effect::new(move || {
+        let finished = counts.read().finished;
+        let shown = stored.shown.get();
+        if shown.is_some_and(|shown| finished < shown || (shown == 0 && finished > 0)) {
+            stored.ask(None);
+        }
+    });
     let sum = Signal::derive(move || {
         let counts = counts.get();
         let files = if counts.finished == 1 {
@@ -189,7 +200,7 @@ pub(crate) fn stored(endpoint: String, counts: RwSignal<ListCounts>) -> AnyView 
         };
         format!(
             "{} {files}, {}",
-            counts.finished,
+            grouped(counts.finished),
             format_bytes(counts.finished_bytes)
         )
     });
@@ -227,7 +238,8 @@ fn row(stored: Stored, receipt: &Receipt) -> AnyView {
     let id = receipt.id;
     let as_stored = RwSignal::new(receipt.stored_as.clone());
     let (is_deleted, is_renaming) = (RwSignal::new(false), RwSignal::new(false));
-    let said = RwSignal::new(String::new());
+    // What went wrong, and what is only worth a word.
+    let (said, noted) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
     let name: Text = Memo::new(move |_| last_of(&as_stored.read()).to_owned()).into();
     let folder: Text = Signal::derive(move || {
         let path = as_stored.get();
@@ -238,17 +250,26 @@ fn row(stored: Stored, receipt: &Receipt) -> AnyView {
         let endpoint = stored.endpoint.get_value();
         format!("{endpoint}{}", route::file(id, &name.get()))
     });
+    // Two folders may have files of one name.
     let label = move |verb: &'static str| -> Text {
-        Signal::derive(move || format!("{verb} {}", name.get()))
+        Signal::derive(move || format!("{verb} {}", as_stored.get()))
     };
 
     let delete = move || {
         spawn_local(async move {
             match stored.settle(delete_files(vec![id]).await, said).as_deref() {
                 Some([DeleteResult::Refused(body)]) => said.set(body.message.clone()),
-                Some(_) => {
+                Some(results) => {
+                    let until = match results {
+                        [DeleteResult::Deleting { until }] => Some(*until),
+                        _ => None,
+                    };
+                    is_renaming.set(false);
                     is_deleted.set(true);
                     stored.count(-1);
+                    stored
+                        .uploader
+                        .changed_elsewhere(id, Elsewhere::Deleted { until });
                 }
                 None => {}
             }
@@ -260,9 +281,11 @@ fn row(stored: Stored, receipt: &Receipt) -> AnyView {
                 .settle(restore_files(vec![id]).await, said)
                 .as_deref()
             {
-                Some([DeleteResult::Restored { .. }]) => {
+                Some([DeleteResult::Restored { receipt }]) => {
                     is_deleted.set(false);
                     stored.count(1);
+                    let change = Elsewhere::Restored(receipt.clone());
+                    stored.uploader.changed_elsewhere(id, change);
                 }
                 Some([DeleteResult::Refused(body)]) => said.set(body.message.clone()),
                 Some(_) => said.set("It was too late to take that back.".to_owned()),
@@ -272,6 +295,9 @@ fn row(stored: Stored, receipt: &Receipt) -> AnyView {
     };
     let rename = move |event: ev::SubmitEvent| {
         event.prevent_default();
+        if let Some(form) = event.current_target() {
+            keep_focus(&form);
+        }
         let Some(new) = field(&event).map(|field| field.value()) else {
             return;
         };
@@ -279,25 +305,19 @@ fn row(stored: Stored, receipt: &Receipt) -> AnyView {
             if let Some(receipt) = stored.settle(rename_file(id, new.clone()).await, said) {
                 let now = last_of(&receipt.stored_as);
                 if now != new {
-                    said.set(format!("It is called {now} now."));
+                    noted.set(format!("It is called {now} now."));
                 }
-                as_stored.set(receipt.stored_as);
+                as_stored.set(receipt.stored_as.clone());
+                let change = Elsewhere::Renamed(receipt);
+                stored.uploader.changed_elsewhere(id, change);
                 is_renaming.set(false);
             }
         });
     };
-    let word = move || {
-        if is_renaming.get() {
-            "Cancel"
-        } else {
-            "Rename"
-        }
-    };
-    let rename_word: Text = Signal::derive(move || word().to_owned());
-    let rename_label: Text = Signal::derive(move || match word() {
-        "Cancel" => format!("Do not rename {}", name.get()),
-        word => format!("{word} {}", name.get()),
-    });
+    let word = move |opened: &'static str| if is_renaming.get() { opened } else { "Rename" };
+    let rename_word: Text = Signal::derive(move || word("Cancel").to_owned());
+    let rename_label: Text =
+        Signal::derive(move || format!("{} {}", word("Cancel renaming"), as_stored.get()));
     let field_ref = NodeRef::<html::Input>::new();
     // Not `on_load`, which panics when the field comes a second time.
     Effect::new(move || {
@@ -306,6 +326,7 @@ fn row(stored: Stored, receipt: &Receipt) -> AnyView {
         }
     });
     let says = Signal::derive(move || !said.read().is_empty());
+    let notes = Signal::derive(move || !noted.read().is_empty());
     let is_there = Signal::derive(move || !is_deleted.get());
     // A folder without anything in it has no bytes to give.
     let is_file = receipt.kind == Kind::File;
@@ -329,6 +350,7 @@ fn row(stored: Stored, receipt: &Receipt) -> AnyView {
                 button(BUTTON, rename_word, rename_label, move || {
                     is_renaming.update(|is| *is = !*is);
                     said.set(String::new());
+                    noted.set(String::new());
                 })
             })}
             {when(is_there, move || button(BUTTON, fixed("Delete"), label("Delete"), delete))}
@@ -354,7 +376,10 @@ fn row(stored: Stored, receipt: &Receipt) -> AnyView {
                 .erase()
             })}
             {when(says, move || {
-                view! { <p class="stored__problem" role="alert">{said}</p> }.erase()
+                view! { <p class="stored__said stored__problem" role="alert">{said}</p> }.erase()
+            })}
+            {when(notes, move || {
+                view! { <p class="stored__said" role="status">{noted}</p> }.erase()
             })}
         </li>
     }

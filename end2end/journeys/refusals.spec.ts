@@ -83,8 +83,10 @@ test.describe('a server that says what it takes', () => {
     await uploader.input.setInputFiles([...small.slice(0, 200), ...large, ...small.slice(200)]);
     await uploader.settled(30_000);
     await expect(uploader.row('one.wav')).toHaveCount(0); // far below
-    await button('Show only failed').click();
+    await uploader.scroll(9000);
+    await button('Show only problems').click();
     await expect(uploader.rows).toHaveCount(2);
+    await expect(button('Clear list')).toHaveCount(0);
     await expect(uploader.row('two.wav')).toHaveAttribute('aria-setsize', '2');
     await expect(button('Show all files')).toBeFocused();
     // Who has no mouse keeps their place, row by row.
@@ -96,6 +98,7 @@ test.describe('a server that says what it takes', () => {
     await page.keyboard.press('Enter');
     await expect(uploader.list).toBeFocused();
     await expect(uploader.row('0.bin')).toHaveAttribute('aria-setsize', '300');
+    await expect(uploader.row('0.bin')).toBeInViewport();
     await expect(button('Show all files')).toHaveCount(0);
     await expectEqualOnDisk(server, small);
   });

@@ -28,38 +28,44 @@ test('stored files are listed, renamed, deleted and taken back on the page', asy
   const [one, two] = [...(await hashesOf(picked)).values()];
   const rename = async (from: string, to: string): Promise<void> => {
     await row(from).getByRole('button', { name: `Rename ${from}` }).click();
-    await section.getByLabel(`New name for ${from}`).fill(to);
-    await section.getByRole('button', { name: 'Save' }).click();
+    const field = section.getByLabel(`New name for ${from}`);
+    await expect(field).toBeFocused();
+    await field.fill(to);
+    await field.press('Enter');
+    await expect(field).toHaveCount(0);
+    await expect(rows.and(page.locator(':focus'))).toHaveCount(1);
   };
   // A name that is taken: the next free one, and nothing is replaced.
   await rename('one.bin', 'two.bin');
   await expect(row('two (2).bin')).toContainText('It is called two (2).bin now.');
+  await expect(section.getByRole('alert')).toHaveCount(0);
   expect([...(await hashesBelow(server.files))].sort()).toEqual([
     ['two (2).bin', one],
     ['two.bin', two],
   ]);
   await rename('two (2).bin', 'drei ü.bin');
   await expect(row('drei ü.bin')).toHaveCount(1);
-  await expect(section.locator('.stored__problem')).toHaveCount(0);
+  await expect(section.locator('.stored__said')).toHaveCount(0);
   // What cannot be is said where it was asked for, and can be left.
   await row('two.bin').getByRole('button', { name: 'Rename two.bin' }).click();
-  await expect(section.getByLabel('New name for two.bin')).toBeFocused();
   await section.getByLabel('New name for two.bin').fill('a/b');
   await section.getByRole('button', { name: 'Save' }).click();
   await expect(row('two.bin').getByRole('alert')).not.toBeEmpty();
-  await row('two.bin').getByRole('button', { name: 'Do not rename two.bin' }).click();
+  await row('two.bin').getByRole('button', { name: 'Cancel renaming two.bin' }).click();
   await expect(row('two.bin').getByRole('alert')).toHaveCount(0);
   await expect(section.getByRole('button', { name: 'Save' })).toHaveCount(0);
   expect([...(await hashesBelow(server.files))].sort()).toEqual([
     ['drei ü.bin', one],
     ['two.bin', two],
   ]);
+  await row('two.bin').getByRole('button', { name: 'Rename two.bin' }).click();
   await row('two.bin').getByRole('button', { name: 'Delete two.bin' }).click();
   await expect(sum).toHaveText('1 file, 307 kB');
   const list = await fetch(`${server.url}/hoist/uploads`);
   expect(JSON.stringify(await list.json())).not.toContain('two.bin');
   await row('two.bin').getByRole('button', { name: 'Undo delete of two.bin' }).click();
   await expect(sum).toHaveText('2 files, 512 kB');
+  await expect(section.getByRole('button', { name: 'Save' })).toHaveCount(0);
 
   // A page that comes later says the same.
   const later = await visit(server.url);
@@ -163,4 +169,37 @@ test('how much is stored is said while other files still arrive', async ({ scrat
   await expect(sum).toHaveText('1 file, 20.5 kB');
   await row.getByRole('button', { name: 'Undo delete small.bin' }).click();
   await expect(sum).toHaveText('2 files, 41 kB');
+});
+
+test('the list of stored files and the uploader above it follow each other', async ({ scratch, server, visit }) => {
+  const { page, uploader } = await visit(server.url);
+  await uploader.ready();
+  mkdirSync(scratch.path('album'));
+  writeRandomFile(scratch.path('album/one.bin'), 20 * KiB, 'one');
+  const two = writeRandomFile(scratch.path('two.bin'), 30 * KiB, 'two');
+  const section = page.locator('details.stored');
+  const below = (name: string) => section.locator('.stored__row').filter({ hasText: name });
+  await section.locator('summary').click();
+  // Where nothing stands, what comes is shown without being asked for.
+  await uploader.drop([scratch.path('album'), two]);
+  await uploader.settled(10_000);
+  await expect(section.locator('.stored__row')).toHaveCount(2);
+  const above = uploader.row('one.bin');
+  await below('one.bin').getByRole('button', { name: 'Delete album/one.bin' }).click();
+  await expect(above).toHaveAttribute('data-state', 'deleting');
+  await below('one.bin').getByRole('button', { name: 'Undo delete of album/one.bin' }).click();
+  await expect(above).toHaveAttribute('data-state', 'done');
+  await below('one.bin').getByRole('button', { name: 'Rename album/one.bin' }).click();
+  await section.getByLabel('New name for album/one.bin').fill('three.bin');
+  await section.getByRole('button', { name: 'Save' }).click();
+  await expect(above).toContainText('stored as three.bin');
+  // What is deleted above does not stand below.
+  await above.getByRole('button', { name: 'Delete album/one.bin' }).click();
+  await expect(section.locator('.stored__row')).toHaveCount(1);
+  await expect(section.locator('.stored__sum')).toHaveText('1 file, 30.7 kB');
+  // What is deleted below can be had back above.
+  await below('two.bin').getByRole('button', { name: 'Delete two.bin' }).click();
+  await uploader.row('two.bin').getByRole('button', { name: 'Undo delete two.bin' }).click();
+  await expect(uploader.row('two.bin')).toHaveAttribute('data-state', 'done');
+  expect(server.published()).toContain('two.bin');
 });

@@ -155,7 +155,7 @@ impl Engine {
         }
     }
 
-    fn on_delete_result(&mut self, key: FileKey, result: DeleteResult) {
+    pub(crate) fn on_delete_result(&mut self, key: FileKey, result: DeleteResult) {
         let Some(Stage::Telling(_)) = self.file(key).map(|file| &file.stage) else {
             return;
         };
@@ -260,7 +260,7 @@ impl Engine {
         }
     }
 
-    fn on_restored(&mut self, key: FileKey, result: DeleteResult) {
+    pub(crate) fn on_restored(&mut self, key: FileKey, result: DeleteResult) {
         let Some(Stage::Deleting(grave)) = self.file(key).map(|file| &file.stage) else {
             return;
         };

@@ -2,10 +2,10 @@
 
 use hoist_protocol::{
     Checksum, CreateResponse, DeleteResponse, ErrorBody, Limits, OnConflict, PackResponse,
-    StatusResponse, UploadStatus,
+    StatusResponse, UploadId, UploadStatus,
 };
 
-use crate::{FileKey, RequestId};
+use crate::{Elsewhere, FileKey, RequestId};
 
 /// A file the person picked, as the browser describes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -150,6 +150,14 @@ pub enum Event {
     Restore(FileKey),
     /// The person takes all deletes of this visit back that can be.
     RestoreAll,
+    /// Something else on the page has deleted, restored or renamed a stored file; a row of it follows. What is not stored here, or
+    /// just being deleted, is left alone.
+    Elsewhere {
+        /// Which file, by its upload.
+        upload: UploadId,
+        /// What became of it.
+        change: Elsewhere,
+    },
     /// The person tries a failed file again.
     Retry(FileKey),
     /// The person tries all failed files again.

@@ -19,6 +19,7 @@ mod compare;
 mod config;
 mod create;
 mod delete;
+mod elsewhere;
 mod engine;
 mod event;
 mod file;
@@ -44,6 +45,7 @@ mod words;
 
 pub use action::{Action, Notice};
 pub use config::{EngineConfig, Restrictions, RetryPolicy};
+pub use elsewhere::Elsewhere;
 pub use engine::Engine;
 pub use event::{Event, Failure, Picked};
 pub use snapshot::{FileRow, Offers, Snapshot, Totals};

@@ -49,12 +49,13 @@ fn check_room(file: &Picked, restrictions: &Restrictions, totals: &Totals) -> Re
         && !file.is_directory
         && totals.bytes.saturating_add(file.size) > most
     {
-        return Err(format!(
-            "All files together are larger than {}.",
-            words::size(most)
-        ));
+        return Err(too_much(most));
     }
     Ok(())
+}
+
+fn too_much(most: u64) -> String {
+    format!("All files together are larger than {}.", words::size(most))
 }
 
 fn check_file(
@@ -84,6 +85,11 @@ fn check_file(
             "The file is smaller than {}.",
             words::size(smallest)
         ));
+    }
+    if let Some(most) = restrictions.max_total_size
+        && file.size > most
+    {
+        return Err(too_much(most));
     }
     let media_type = file.media_type.as_deref();
     if !accept.takes_type(&file.name, media_type) || !limits.takes_type(&file.name, media_type) {
@@ -185,6 +191,7 @@ mod tests {
         assert!(may_pass("a", 10, held));
         assert!(may_pass("a", 10, Totals { files: 0, ..held }));
         assert!(!may_pass("a", 3001, none));
+        assert!(!may_pass("a", 51, none), "more than all together");
         assert!(!may_pass("..", 10, none));
         // It is too large whatever else goes.
         assert!(!may_pass("a", 3001, held));

@@ -183,11 +183,16 @@ impl Snapshot {
             .then(|| file.revision.max(self.common_revision))
     }
 
-    /// Whether a row failed, was not accepted, or is of a file that has changed; without making it.
+    /// Whether a row waits for the person to do something: it failed, was not accepted, is of a file that has changed, or
+    /// has a name that is taken. Without making it.
     #[must_use]
-    pub fn is_failed(&self, key: FileKey) -> bool {
-        self.file(key)
-            .is_some_and(|file| matches!(file.stage, Stage::Failed(_) | Stage::FileChanged))
+    pub fn is_problem(&self, key: FileKey) -> bool {
+        self.file(key).is_some_and(|file| {
+            matches!(
+                file.stage,
+                Stage::Failed(_) | Stage::FileChanged | Stage::Conflict
+            )
+        })
     }
 
     /// One row; `None` if there is none, or not any more.

@@ -43,22 +43,28 @@ export const isOnline = () => navigator.onLine;
 /** Whether anybody can see the page. */
 export const isSeen = () => !document.hidden;
 
+let watch;
+
 /**
- * Keeps the place of somebody who has just pressed a button, in case it goes: then its row has the focus, or the next one, or what
- * the button stood in. Never another button, which they would press by pressing twice.
+ * Keeps the place of somebody whose focus is inside of something that may go by what they have just done: then its row has the focus,
+ * or the next one, or what it stood in. Never another button, which they would press by pressing twice.
  */
-export function keepFocus(button) {
+export function keepFocus(inside) {
+  const focused = document.activeElement;
   // A browser that focuses no button at a click has nothing to lose.
-  if (document.activeElement !== button) return;
-  const row = button.closest('li');
-  const near = [row, row?.nextElementSibling, row?.previousElementSibling, button.closest('[role=region]'), button.closest('section, main')];
-  const observer = new MutationObserver(() => {
-    if (document.activeElement === button) return;
-    observer.disconnect();
+  if (!inside.contains(focused)) return;
+  const around = inside.closest('li, section, details');
+  const row = around?.matches('li') ? around : undefined;
+  const near = [row, row?.nextElementSibling, row?.previousElementSibling, inside.closest('[role=region]'), inside.closest('section, details, main')];
+  watch?.disconnect();
+  watch = new MutationObserver(() => {
+    const hasGone = !focused.isConnected;
+    if (!hasGone && document.activeElement === focused) return;
+    watch.disconnect();
     const place = near.find((place) => place?.isConnected);
-    if (document.activeElement !== document.body || !place) return;
+    if (!hasGone || document.activeElement !== document.body || !place) return;
     if (!place.hasAttribute('tabindex')) place.tabIndex = -1;
     place.focus({ preventScroll: true });
   });
-  observer.observe(document.body, { childList: true, subtree: true });
+  watch.observe(document.body, { childList: true, subtree: true });
 }

@@ -395,9 +395,13 @@ impl Driver {
     }
 
     /// Which rows are shown at all.
-    pub(crate) fn show_only_failed(&self, only_failed: bool) {
-        self.publisher.borrow_mut().show_only_failed(only_failed);
-        self.board.only_failed.set(only_failed);
+    pub(crate) fn show_only_problems(&self, only_problems: bool) {
+        self.publisher
+            .borrow_mut()
+            .show_only_problems(only_problems);
+        // They are another list, to be read from its beginning.
+        self.first.set(0);
+        self.board.only_problems.set(only_problems);
         self.ask_frame();
     }
 
@@ -429,6 +433,10 @@ impl Driver {
     /// Says that a selection is being read, so that nobody believes that all is done.
     pub(crate) fn begin_picking(&self) {
         self.board.problem.set(String::new());
+        // Whoever adds files wants to see them come.
+        if self.board.only_problems.get_untracked() {
+            self.show_only_problems(false);
+        }
         self.board.picking.update(|walks| *walks += 1);
     }
 

@@ -40,11 +40,14 @@ mod uploader;
     reason = "the macro makes the properties of a component `pub`"
 )]
 mod view;
+mod words;
 
 pub use board::{FileView, Overview, VisibleRow};
 pub use erase::Erase;
 pub use format::bytes as format_bytes;
-pub use hoist_engine::{FileKey, Notice, Offers, Picked, Restrictions, RetryPolicy, Totals};
+pub use hoist_engine::{
+    Elsewhere, FileKey, Notice, Offers, Picked, Restrictions, RetryPolicy, Totals,
+};
 pub use options::{Body, FileError, UploaderOptions};
 pub use shared::shared;
 pub use uploader::{Uploader, use_uploader};

@@ -106,10 +106,9 @@ pub struct UploaderOptions {
     pub on_conflict: OnConflict,
     /// Whether there is a button to choose a whole folder. Default `true`.
     pub directory: bool,
-    /// Whether files are taken that are dropped anywhere on the page; a browser leaves the page to show what misses
-    /// the zone. Fields for files and
-    /// whatever calls `preventDefault` keep what is dropped on them. Of two on a page only one can
-    /// have this. Default `false`.
+    /// Whether files are taken that are dropped anywhere on the page; a browser leaves the page to show
+    /// what misses the zone. Fields for files, and whatever calls `preventDefault`, keep what is dropped
+    /// on them. Of two on a page only one can have this. Default `false`.
     pub drop_on_page: bool,
     /// Whether the component stands inside a form of the page around it. Then it renders no form of
     /// its own, because a form inside a form is dropped by the parser; without JavaScript its button

@@ -10,8 +10,8 @@ use std::{
 };
 
 use gloo_file::File;
-use hoist_engine::{Event, FileKey};
-use hoist_protocol::{ListResponse, OnConflict};
+use hoist_engine::{Elsewhere, Event, FileKey};
+use hoist_protocol::{ListResponse, OnConflict, UploadId};
 use leptos::prelude::*;
 
 use crate::{
@@ -247,6 +247,12 @@ impl Uploader {
         self.feed(Event::RetryAll);
     }
 
+    /// Says what became of a stored file by other means than this uploader, as a list of files beside it on the page: its row
+    /// follows, and its delete can be taken back there.
+    pub fn changed_elsewhere(self, upload: UploadId, change: Elsewhere) {
+        self.feed(Event::Elsewhere { upload, change });
+    }
+
     /// Takes the rows off the list that are stored, cancelled, deleted or were not accepted; the server is not told.
     pub fn clear(self) {
         if let Some(driver) = self.driver() {
@@ -278,18 +284,19 @@ impl Uploader {
         }
     }
 
-    /// Shows only the rows that failed, were not accepted, or whose file has changed; or all again. A row that
-    /// is tried again stays. When none is left, all are shown again by themselves.
-    pub fn show_only_failed(self, only_failed: bool) {
+    /// Shows only the rows that wait for the person to do something, or all again: that failed or were not accepted,
+    /// whose file has changed, or whose name is taken. A row that is tried again stays. When none is left,
+    /// and when files are added, all are shown again by themselves.
+    pub fn show_only_problems(self, only_problems: bool) {
         if let Some(driver) = self.driver() {
-            driver.show_only_failed(only_failed);
+            driver.show_only_problems(only_problems);
         }
     }
 
-    /// Whether only rows that failed are shown.
+    /// Whether [only rows with a problem](Self::show_only_problems) are shown.
     #[must_use]
-    pub fn shows_only_failed(self) -> ArcReadSignal<bool> {
-        self.board().only_failed.read_only()
+    pub fn shows_only_problems(self) -> ArcReadSignal<bool> {
+        self.board().only_problems.read_only()
     }
 
     /// The rows from the first that is seen on, at most 50, each with a signal of its own.

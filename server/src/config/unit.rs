@@ -37,9 +37,22 @@ pub(super) fn span_ms(text: &str) -> Result<u64, String> {
     scale(number, factor)
 }
 
-/// A size for the eye: the largest unit that divides it.
+/// A size for the eye: the largest unit that divides it, of thousands if none of 1024 does.
 pub(super) fn show_bytes(bytes: u64) -> String {
-    let (number, unit) = hoist_protocol::in_binary_unit(bytes).unwrap_or((bytes, "B"));
+    let decimal = || {
+        let units = [
+            (1_000_000_000_000, "TB"),
+            (1_000_000_000, "GB"),
+            (1_000_000, "MB"),
+            (1000, "kB"),
+        ];
+        let mut fitting = units
+            .into_iter()
+            .filter(|(size, _)| bytes > 0 && bytes.is_multiple_of(*size));
+        fitting.next().map(|(size, unit)| (bytes / size, unit))
+    };
+    let unit = hoist_protocol::in_binary_unit(bytes).or_else(decimal);
+    let (number, unit) = unit.unwrap_or((bytes, "B"));
     format!("{number}{unit}")
 }
 
@@ -120,7 +133,10 @@ mod tests {
         }
         for (size, shown) in [
             (0, "0B"),
-            (1000, "1000B"),
+            (1000, "1kB"),
+            (50_000_000, "50MB"),
+            (1_500_000_000, "1500MB"),
+            (1001, "1001B"),
             (1536, "1536B"),
             (32 << 20, "32MiB"),
             (1 << 44, "16TiB"),

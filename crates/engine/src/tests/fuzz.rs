@@ -11,7 +11,7 @@ use hoist_protocol::{
 
 use super::bench::config;
 use crate::{
-    Action, Engine, Event, Failure, FileKey, Picked, RequestId, Restrictions,
+    Action, Elsewhere, Engine, Event, Failure, FileKey, Picked, RequestId, Restrictions,
     progress::summed_again, rng::Rng,
 };
 
@@ -196,7 +196,7 @@ impl Fuzzer {
 
     fn person(&mut self) -> Event {
         let key = self.key();
-        match self.up_to(18) {
+        match self.up_to(19) {
             0 => Event::Pause(key),
             1 | 2 => Event::Resume(key),
             3 => Event::PauseAll,
@@ -206,6 +206,17 @@ impl Fuzzer {
             7 => Event::Delete(key),
             8 => Event::Restore(key),
             17 => Event::RestoreAll,
+            18 => Event::Elsewhere {
+                upload: self.id(),
+                change: match self.up_to(3) {
+                    0 => Elsewhere::Deleted { until: None },
+                    1 => Elsewhere::Deleted {
+                        until: Some(self.number()),
+                    },
+                    2 => Elsewhere::Restored(self.receipt()),
+                    _ => Elsewhere::Renamed(self.receipt()),
+                },
+            },
             9 => Event::Retry(key),
             10 => Event::RetryAll,
             11 => Event::Resolve {

@@ -118,6 +118,15 @@ async fn a_program_gets_the_receipts_in_the_order_of_the_form() {
             )
         });
         assert!(found.eq(wanted), "{receipts:?}");
+        // curl without its `@`: a program is told that it has sent no file; a field that was left untouched is nothing wrong.
+        let of = |part| {
+            let body = Body::from(form(&[part]));
+            server.send(sending(body, &[("accept", "application/json")]))
+        };
+        let answer = of(part("name=\"file\"", b"hello")).await;
+        assert_eq!(answer.error(), (400, ErrorCode::InvalidRequest));
+        let answer = of(part("name=\"file\"; filename=\"\"", b"")).await;
+        assert_eq!(answer.json::<FormResponse>().receipts, []);
         // A browser accepts everything, and goes back to its page.
         assert_eq!(send("text/html,application/json,*/*").await.status, 303);
         assert_eq!(send("*/*").await.status, 303);

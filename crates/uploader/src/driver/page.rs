@@ -5,12 +5,11 @@ use std::rc::Weak;
 use hoist_engine::Event;
 use hoist_protocol::PauseReason;
 
-use leptos::prelude::WithUntracked as _;
-
 use super::Driver;
 use crate::{
+    Overview,
     browser::{self, Listener},
-    format,
+    words,
 };
 
 impl Driver {
@@ -54,7 +53,8 @@ impl Driver {
     }
 
     fn is_unanswered(&self) -> bool {
-        self.board.overview.with_untracked(format::is_unanswered)
+        // Not what is drawn: nothing is, while nobody looks.
+        words::is_unanswered(&Overview::of(self.engine.borrow().snapshot()))
     }
 
     /// Asks before the page is left while bytes travel, and only then: a listener that is always
@@ -63,7 +63,8 @@ impl Driver {
         let wanted = {
             let engine = self.engine.borrow();
             let snapshot = engine.snapshot();
-            snapshot.totals.unsettled > 0 && snapshot.paused != Some(PauseReason::ByPerson)
+            snapshot.totals.unsettled > 0
+                && (snapshot.paused != Some(PauseReason::ByPerson) || snapshot.some_go_on)
         };
         let mut guard = self.leave_guard.borrow_mut();
         if wanted && guard.is_none() {

@@ -5,8 +5,10 @@ use std::{collections::VecDeque, rc::Rc};
 use gloo_file::File;
 use hoist_engine::Picked;
 use js_sys::Array;
-use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{DataTransfer, FileSystemDirectoryEntry, FileSystemEntry, FileSystemFileEntry};
+use wasm_bindgen::{JsCast, JsValue, closure::Closure, prelude::wasm_bindgen};
+use web_sys::{
+    DataTransfer, Element, FileSystemDirectoryEntry, FileSystemEntry, FileSystemFileEntry,
+};
 
 use super::{TURN_MS, add_files, describe, folder_of, to_files};
 use crate::{Uploader, browser, driver::Driver};
@@ -14,8 +16,20 @@ use crate::{Uploader, browser, driver::Driver};
 /// Entries whose files are asked for at the same time.
 const AT_ONCE: usize = 64;
 
+/// Takes what is dropped on this element, as long as it is there, or anywhere on its page.
+pub(crate) fn take_drops(uploader: Uploader, zone: &Element, on_page: bool) {
+    let take = Closure::<dyn FnMut(DataTransfer)>::new(move |data| take_drop(uploader, &data));
+    listen(zone, on_page, &take.into_js_value());
+}
+
+#[wasm_bindgen(module = "/js/drops.js")]
+extern "C" {
+    #[wasm_bindgen(js_name = takeDrops)]
+    fn listen(zone: &Element, on_page: bool, take: &JsValue);
+}
+
 /// Takes what was dropped. Must be called in the handler itself: afterwards the browser forgets it.
-pub(crate) fn take_drop(uploader: Uploader, data: &DataTransfer) {
+fn take_drop(uploader: Uploader, data: &DataTransfer) {
     let Some(driver) = uploader.driver() else {
         return;
     };

@@ -10,7 +10,7 @@ use wasm_bindgen::{JsCast, JsValue};
 
 use crate::{browser, driver::Driver};
 
-pub(crate) use drop::take_drop;
+pub(crate) use drop::take_drops;
 pub(crate) use input::take_input;
 
 /// After this long the page gets its turn. Two of them and a frame may pass before a timer of the page does.

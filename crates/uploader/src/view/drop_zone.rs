@@ -2,13 +2,10 @@
 
 use crate::Erase as _;
 use leptos::{attr::custom::custom_attribute, ev, html, prelude::*};
-use wasm_bindgen::JsCast as _;
-use web_sys::{DragEvent, EventTarget, HtmlInputElement, Node};
+use web_sys::HtmlInputElement;
 
 use super::parts::Text;
 use crate::{Uploader, format, pick};
-
-const INPUT: &str = "hoist-uploader__input";
 
 /// The zone that takes drops, with the labelled inputs for everybody else. `action` is where the
 /// button sends the form around it, if that form is not ours.
@@ -38,19 +35,13 @@ pub(super) fn drop_zone(uploader: Uploader, action: Option<String>) -> AnyView {
         pick::take_input(uploader, &input);
     };
 
-    let drag = Drag {
-        uploader,
-        is_over: RwSignal::new(false),
-    };
+    let zone = NodeRef::<html::Div>::new();
     let on_page = options.drop_on_page;
-    if on_page {
-        drag.listen_to_page();
-    }
-    let here = move |event: ev::DragEvent| {
-        if !on_page {
-            drag.handle(&event);
+    Effect::new(move || {
+        if let Some(zone) = zone.get() {
+            pick::take_drops(uploader, &zone, on_page);
         }
-    };
+    });
     let unreadable = uploader.unreadable();
     let said = uploader.board().problem;
     let problem: Text = Signal::derive(move || match unreadable.get() {
@@ -64,18 +55,14 @@ pub(super) fn drop_zone(uploader: Uploader, action: Option<String>) -> AnyView {
     view! {
         <div
             class="hoist-uploader__drop"
-            class=("hoist-uploader__drop--over", move || drag.is_over.get())
-            on:dragenter=here
-            on:dragover=here
-            on:dragleave=here
-            on:drop=here
+            node_ref=zone
         >
             <span class="hoist-uploader__arrow" aria-hidden="true"></span>
             <p class="hoist-uploader__hint">"Drop files or folders here, or"</p>
             <div class="hoist-uploader__picks">
                 <label class="hoist-uploader__pick hoist-uploader__button hoist-uploader__button--main">
                     <input
-                        class=INPUT
+                        class="hoist-uploader__input"
                         type="file"
                         name="file"
                         multiple=is_multiple
@@ -91,7 +78,7 @@ pub(super) fn drop_zone(uploader: Uploader, action: Option<String>) -> AnyView {
                         view! {
                             <label class="hoist-uploader__pick hoist-uploader__button">
                                 <input
-                                    class=INPUT
+                                    class="hoist-uploader__input"
                                     type="file"
                                     name="file"
                                     multiple
@@ -120,66 +107,4 @@ pub(super) fn drop_zone(uploader: Uploader, action: Option<String>) -> AnyView {
         </div>
     }
     .erase()
-}
-
-/// Files that are dragged over the zone, or over the page.
-#[derive(Clone, Copy)]
-struct Drag {
-    uploader: Uploader,
-    is_over: RwSignal<bool>,
-}
-
-impl Drag {
-    fn handle(self, event: &DragEvent) {
-        let kind = event.type_();
-        let is_over = match kind.as_str() {
-            "drop" => false,
-            // Not counted with those that enter: a row that goes while something is over it tells of no leaving.
-            "dragleave" => self.is_over.get_untracked() && goes_on(event),
-            _ => true,
-        };
-        let data = event.data_transfer();
-        // Text that is dragged into a field is none of ours.
-        let files = data.filter(|data| data.types().includes(&"Files".into(), 0));
-        if (files.is_some() || !is_over) && self.is_over.get_untracked() != is_over {
-            self.is_over.set(is_over);
-        }
-        // Somebody else takes them.
-        if event.default_prevented() || is_foreign_input(event) {
-            return;
-        }
-        if let Some(data) = files {
-            event.prevent_default();
-            if kind == "drop" {
-                pick::take_drop(self.uploader, &data);
-            }
-        }
-    }
-
-    /// What misses the zone would make the browser leave the page, to show the file.
-    fn listen_to_page(self) {
-        Effect::new(move || {
-            for kind in ["dragenter", "dragover", "dragleave", "drop"] {
-                let handle = window_event_listener_untyped(kind, move |event| {
-                    self.handle(event.unchecked_ref());
-                });
-                on_cleanup(move || handle.remove());
-            }
-        });
-    }
-}
-
-/// Whether the browser itself gives a drop to a field for files that is not ours.
-fn is_foreign_input(event: &DragEvent) -> bool {
-    let target = event.target();
-    let input = target.and_then(|target| target.dyn_into::<HtmlInputElement>().ok());
-    input.is_some_and(|input| input.type_() == "file" && input.class_name() != INPUT)
-}
-
-/// Whether what leaves one element is over another one of the same zone, or the same page.
-fn goes_on(event: &DragEvent) -> bool {
-    let node =
-        |target: Option<EventTarget>| target.and_then(|target| target.dyn_into::<Node>().ok());
-    let (to, zone) = (node(event.related_target()), node(event.current_target()));
-    to.is_some_and(|to| zone.is_none_or(|zone| zone.contains(Some(&to))))
 }

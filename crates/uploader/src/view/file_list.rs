@@ -54,6 +54,14 @@ fn rows(uploader: Uploader) -> AnyView {
             set_padding(&scroller, "padding-block-end", below);
         }
     });
+    let only_problems = uploader.shows_only_problems();
+    Effect::new(move |before: Option<()>| {
+        only_problems.track();
+        // Another list is read from its beginning.
+        if let Some(scroller) = scroller.get_untracked().filter(|_| before.is_some()) {
+            scroller.set_scroll_top(0);
+        }
+    });
     let size: Text = Memo::new(move |_| count.get().to_string()).into();
     let items = Signal::derive(move || {
         let item = |file: VisibleRow| Item {

@@ -24,7 +24,12 @@ pub(super) fn row(uploader: Uploader, row: &VisibleRow, size: Text) -> AnyView {
             .then(|| view! { <bdi class="hoist-uploader__path">{folder}</bdi> });
         (file.name.to_string(), folder, badge, family)
     });
-    let label = fixed(name.clone());
+    // Two folders may have files of one name: what cannot be seen is told apart by it.
+    let full_name = file.with_untracked(|file| match &*file.path {
+        "" => name.clone(),
+        path => format!("{path}/{name}"),
+    });
+    let label = fixed(full_name.clone());
     let (max, value) = (
         of(file, |f| f.size.max(1).to_string()),
         of(file, |f| f.shown.to_string()),
@@ -37,7 +42,9 @@ pub(super) fn row(uploader: Uploader, row: &VisibleRow, size: Text) -> AnyView {
         of_receipt.with_untracked(|file| receipt_view(uploader, file))
     });
     let (stem, ending) = format::split_ending(&name);
-    let (stem, ending) = (stem.to_owned(), ending.to_owned());
+    let stem = stem.to_owned();
+    let ending = (!ending.is_empty()).then(|| ending.to_owned());
+    let ending = ending.map(|ending| view! { <span>{ending}</span> });
     let icon = format!("hoist-uploader__icon hoist-uploader__icon--{family}");
     let place = NodeRef::new();
     if family == "image" {
@@ -60,7 +67,7 @@ pub(super) fn row(uploader: Uploader, row: &VisibleRow, size: Text) -> AnyView {
                     {folder}
                     <bdi class="hoist-uploader__name">
                         <span class="hoist-uploader__stem">{stem}</span>
-                        <span>{ending}</span>
+                        {ending}
                     </bdi>
                 </p>
                 <p class="hoist-uploader__line">
@@ -71,7 +78,7 @@ pub(super) fn row(uploader: Uploader, row: &VisibleRow, size: Text) -> AnyView {
                 </p>
                 {bar}
             </div>
-            <div class="hoist-uploader__actions">{buttons(uploader, key, file, &name)}</div>
+            <div class="hoist-uploader__actions">{buttons(uploader, key, file, &full_name)}</div>
         </li>
     }
     .erase()
@@ -258,20 +265,18 @@ fn words(file: &FileView) -> String {
             format!("{word}{dot} {percent} % · {size}")
         }
         _ => {
-            let other = file.receipt().and_then(other_name);
+            let other = file.receipt().and_then(|receipt| other_name(file, receipt));
             let other = other.map(|name| format!(" · stored as {name}"));
             format!("{word} · {size}{}", other.unwrap_or_default())
         }
     }
 }
 
-/// What the server has stored it under, if that is not what was picked; without the folder, if that is the same.
-fn other_name(receipt: &Receipt) -> Option<&str> {
-    let Receipt {
-        stored_as, path, ..
-    } = receipt;
+/// What the server has stored it under, if that is not what the row is called; without the folder, if that is the same.
+fn other_name<'a>(file: &FileView, receipt: &'a Receipt) -> Option<&'a str> {
+    let stored_as = &receipt.stored_as;
     let (folder, name) = stored_as.rsplit_once('/').unwrap_or(("", stored_as));
-    match (folder == path, name == receipt.name) {
+    match (*folder == *file.path, *name == *file.name) {
         (true, true) => None,
         (true, false) => Some(name),
         (false, _) => Some(stored_as),

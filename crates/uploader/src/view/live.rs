@@ -4,7 +4,7 @@ use crate::Erase as _;
 use leptos::prelude::*;
 
 use super::parts::Text;
-use crate::{Overview, Uploader, format};
+use crate::{Overview, Uploader, format, words};
 
 /// One polite live region. It speaks at milestones, never with each change.
 pub(super) fn live(uploader: Uploader) -> AnyView {
@@ -42,7 +42,8 @@ struct Milestone {
     not_taken: u32,
     finished: u32,
     deleted: u32,
-    paused: Option<&'static str>,
+    /// What keeps it from going on; empty if nothing does.
+    stop: &'static str,
 }
 
 impl Milestone {
@@ -56,7 +57,7 @@ impl Milestone {
             not_taken: totals.not_taken,
             finished: totals.finished,
             deleted: totals.deleting + totals.deleted,
-            paused: overview.paused.map(|reason| reason.word()),
+            stop: words::stop(overview),
         }
     }
 
@@ -94,9 +95,10 @@ impl Milestone {
                 };
                 uploaded + &trouble + &some(totals.cancelled, "cancelled") + &deleted
             }
-            (_, true) if self.paused != before.paused => self
-                .paused
-                .map_or_else(|| "Uploading goes on.".to_owned(), str::to_owned),
+            (_, true) if self.stop != before.stop => match self.stop {
+                "" => "Uploading goes on.".to_owned(),
+                stop => stop.to_owned(),
+            },
             (_, true) if self.quarter > before.quarter && self.quarter < 4 => {
                 format!("{} percent uploaded.", self.quarter * 25)
             }
@@ -115,6 +117,7 @@ impl Milestone {
 #[cfg(test)]
 mod tests {
     use hoist_engine::Totals;
+    use hoist_protocol::PauseReason;
 
     use super::*;
 
@@ -149,6 +152,33 @@ mod tests {
                 "3 of 3 files uploaded."
             ]
         );
+    }
+
+    #[test]
+    fn what_stops_it_is_said_and_that_it_goes_on() {
+        let mut overview = Overview::default();
+        overview.totals.unsettled = 3;
+        let mut before = Milestone::of(&overview);
+        let mut next = |overview: &Overview| {
+            let now = Milestone::of(overview);
+            let said = now.words(&before, overview);
+            before = now;
+            said.unwrap_or_default()
+        };
+        overview.is_failing = true;
+        assert!(next(&overview).starts_with("The server does not answer."));
+        assert_eq!(next(&overview), "");
+        overview.is_failing = false;
+        assert_eq!(next(&overview), "Uploading goes on.");
+        overview.paused = Some(PauseReason::Offline);
+        assert!(next(&overview).starts_with("There is no network."));
+        overview.paused = Some(PauseReason::ByPerson);
+        assert_eq!(next(&overview), "Paused.");
+        overview.some_go_on = true;
+        assert_eq!(next(&overview), "The others are paused.");
+        overview.paused = None;
+        overview.some_go_on = false;
+        assert_eq!(next(&overview), "Uploading goes on.");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::{fmt, sync::Arc};
 
 use crate::{Erase as _, browser};
 use leptos::{ev, prelude::*};
+use web_sys::EventTarget;
 
 /// A text that changes.
 pub type Text = Signal<String>;
@@ -70,6 +71,11 @@ pub fn button(class: &'static str, word: Text, label: Text, run: impl Fn() + 'st
         .erase()
     }
     one(class, word, label, Box::new(run))
+}
+
+/// Of something with the focus inside that goes by what somebody does: its row then has the focus, or what else is near.
+pub fn keep_focus(inside: &EventTarget) {
+    browser::keep_focus(inside);
 }
 
 /// A link to a file, to be saved under `name`.

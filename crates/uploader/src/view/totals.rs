@@ -4,11 +4,11 @@ use crate::Erase as _;
 use leptos::prelude::*;
 
 use super::parts::{Text, button, fixed, paragraph, progress, when};
-use crate::{Overview, Totals, Uploader, format};
+use crate::{Overview, Uploader, words};
 
 const BUTTON: &str = "hoist-uploader__button hoist-uploader__button--small";
 
-/// In so few rows those that failed are seen without a search.
+/// In so few rows a problem is seen without a search.
 const SHORT: u32 = 8;
 
 /// Sums, rate and time left, and what can be done with all files at once.
@@ -24,6 +24,13 @@ pub(super) fn totals_bar(uploader: Uploader) -> AnyView {
 fn of_no_use(overview: &Overview) -> u32 {
     let totals = &overview.totals;
     totals.not_taken + totals.cancelled + totals.deleted
+}
+
+/// Whether there are problems among more rows than are seen at once.
+fn hides_problems(overview: &Overview) -> bool {
+    let totals = &overview.totals;
+    let problems = totals.failed + totals.not_taken + totals.conflicts;
+    problems > 0 && totals.files + totals.not_taken > SHORT
 }
 
 fn of(uploader: Uploader, ask: fn(&Overview) -> bool) -> Signal<bool> {
@@ -49,30 +56,23 @@ fn bar(uploader: Uploader) -> AnyView {
     });
     let is_picking = uploader.is_picking();
     let overview = uploader.overview();
+    let only_problems: Signal<bool> = uploader.shows_only_problems().into();
     let is_clearable = Signal::derive(move || {
         let overview = overview.read();
         let can = overview.totals.finished + of_no_use(&overview) > 0;
-        can && overview.totals.unsettled == 0 && !is_picking.get()
+        // Nobody clears what they do not see.
+        can && overview.totals.unsettled == 0 && !is_picking.get() && !only_problems.get()
     });
-    let only_failed: Signal<bool> = uploader.shows_only_failed().into();
+    let overview = uploader.overview();
     let filter = Memo::new(move |_| {
-        if only_failed.get() {
+        if only_problems.get() {
             "Show all files"
         } else {
-            "Show only failed"
+            "Show only problems"
         }
         .to_owned()
     });
-    let is_long = of(uploader, |o| {
-        let Totals {
-            files,
-            failed,
-            not_taken,
-            ..
-        } = o.totals;
-        failed + not_taken > 0 && files + not_taken > SHORT
-    });
-    let is_filter = Memo::new(move |_| only_failed.get() || is_long.get());
+    let is_filter = Memo::new(move |_| only_problems.get() || hides_problems(&overview.read()));
     let action = |is: Signal<bool>, word: &'static str, run: fn(Uploader)| {
         when(is, move || {
             button(BUTTON, fixed(word), fixed(word), move || run(uploader))
@@ -94,7 +94,7 @@ fn bar(uploader: Uploader) -> AnyView {
             })
         }),
         action(
-            of(uploader, format::is_unanswered),
+            of(uploader, words::is_unanswered),
             "Try now",
             Uploader::try_now,
         ),
@@ -111,14 +111,14 @@ fn bar(uploader: Uploader) -> AnyView {
         ),
         when(is_filter.into(), move || {
             button(BUTTON, filter.into(), filter.into(), move || {
-                uploader.show_only_failed(!only_failed.get_untracked());
+                uploader.show_only_problems(!only_problems.get_untracked());
             })
         }),
         action(is_clearable, "Clear list", Uploader::clear),
     );
     let overview = uploader.overview();
-    let summary = Signal::derive(move || format::summary(&overview.read(), is_picking.get()));
-    let held = text(uploader, |o| format::held(o).to_owned());
+    let summary = Signal::derive(move || words::summary(&overview.read(), is_picking.get()));
+    let held = text(uploader, |o| words::held(o).to_owned());
     view! {
         <div class="hoist-uploader__totals">
             {paragraph("hoist-uploader__summary", summary)}

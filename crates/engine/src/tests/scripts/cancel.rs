@@ -562,3 +562,92 @@ fn a_settled_row_can_be_taken_off_the_list() {
         "#]],
     );
 }
+
+#[test]
+fn what_is_deleted_elsewhere_is_deleted_here_and_nothing_is_asked_for_it() {
+    check(
+        "add a 1c
+        add b 1c
+        run
+        elsewhere a deleted
+        elsewhere a deleted
+        elsewhere b other.txt
+        wait 1s
+        elsewhere a restored
+        wait 1min
+        elsewhere a gone
+        elsewhere a restored
+        wait 1min",
+        expect![[r#"
+            > add a 1c
+              · added a
+            > add b 1c
+              · added b
+            > run
+              create #0 a b
+              hash a:0
+              hash b:0
+              · started a
+              · started b
+              pack #1 a:0 b:0
+              · chunk a:0
+              · chunk b:0
+              · success a
+              · success b
+              · complete
+            > elsewhere a deleted
+              · deleted a
+            > elsewhere a deleted
+            > elsewhere b other.txt
+            > wait 1s
+            > elsewhere a restored
+              · restored a
+            > wait 1min
+            > elsewhere a gone
+              · deleted a
+            > elsewhere a restored
+            > wait 1min
+            = a 1c/1c deleted
+            = b 1c/1c done as other.txt
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_deleted_elsewhere_can_be_restored_here() {
+    check(
+        "add a 1c
+        run
+        delete a
+        elsewhere a restored
+        elsewhere a deleted
+        ok 2
+        restore a
+        elsewhere a restored
+        run",
+        expect![[r#"
+            > add a 1c
+              · added a
+            > run
+              create #0 a
+              hash a:0
+              · started a
+              pack #1 a:0
+              · chunk a:0
+              · success a
+              · complete
+            > delete a
+              delete #2 a
+            > elsewhere a restored
+            > elsewhere a deleted
+            > ok 2
+              · deleted a
+            > restore a
+              restore #3 a
+            > elsewhere a restored
+            > run
+              · restored a
+            = a 1c/1c done as a
+        "#]],
+    );
+}

@@ -325,12 +325,8 @@ fn a_cancel_is_no_way_round_a_restriction() {
               · not taken a: The file is larger than 100 kB.
             > cancel a
             > retry a
-              · not taken a: The file is larger than 100 kB.
-              · retry a
             > cancel all
             > retry a
-              · not taken a: The file is larger than 100 kB.
-              · retry a
             > run
             = a 0c/2c failed: The file is larger than 100 kB.
         "#]],

@@ -19,7 +19,7 @@ use super::super::{
     bench::{Bench, Fate, config},
     server::{Server, checksum, error},
 };
-use crate::{Action, EngineConfig, Event, Failure, FileKey, Notice, Picked, RequestId};
+use crate::{Action, Elsewhere, EngineConfig, Event, Failure, FileKey, Notice, Picked, RequestId};
 
 const CHUNK: u64 = 64 << 10;
 
@@ -251,6 +251,25 @@ impl Story {
             ["cancel", "all"] => self.bench.handle(Event::CancelAll),
             ["restore", "all"] => self.bench.handle(Event::RestoreAll),
             ["retry", "all"] => self.bench.handle(Event::RetryAll),
+            ["elsewhere", name, what] => {
+                let key = self.key(name);
+                let row = self.bench.engine.snapshot().row(key).unwrap();
+                let upload = row.upload.unwrap();
+                let of_server = self.bench.server.uploads.get(&upload);
+                let receipt = of_server.and_then(|upload| upload.receipt.clone());
+                let change = match what {
+                    "deleted" => Elsewhere::Deleted {
+                        until: Some(self.bench.now.plus(10_000).0),
+                    },
+                    "gone" => Elsewhere::Deleted { until: None },
+                    "restored" => Elsewhere::Restored(receipt.unwrap()),
+                    new => Elsewhere::Renamed(Receipt {
+                        stored_as: new.to_owned(),
+                        ..receipt.unwrap()
+                    }),
+                };
+                self.bench.handle(Event::Elsewhere { upload, change });
+            }
             ["resolve", name, choice] => {
                 let key = self.key(name);
                 let choice = (choice == "keep").then_some(OnConflict::KeepBoth);

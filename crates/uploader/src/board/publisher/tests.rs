@@ -1,7 +1,10 @@
-use hoist_engine::Picked;
-use hoist_protocol::{ByteRange, ListCounts, Unfinished, UploadStatus};
+use hoist_engine::{Engine, EngineConfig, Event, Picked};
+use hoist_protocol::{
+    ByteRange, ListCounts, ListResponse, Millis, Sender, Unfinished, UploadId, UploadStatus,
+};
 
 use super::*;
+use crate::board::listed;
 
 /// An engine, the signals, and what stands between them.
 struct Desk {
@@ -258,9 +261,9 @@ impl Desk {
         key
     }
 
-    fn show_only_failed(&mut self, only: bool) {
-        self.publisher.show_only_failed(only);
-        self.board.only_failed.set(only);
+    fn show_only_problems(&mut self, only: bool) {
+        self.publisher.show_only_problems(only);
+        self.board.only_problems.set(only);
         self.publish(0);
     }
 }
@@ -273,7 +276,7 @@ fn of_ten_thousand_rows_those_that_failed_are_shown_alone_and_later_ones_come_to
     desk.add(5_000);
     desk.publish(4_800);
     assert_eq!(desk.board.count.get_untracked(), 10_001);
-    desk.show_only_failed(true);
+    desk.show_only_problems(true);
     assert_eq!(desk.names(), ["5000.wav"]);
     assert_eq!(desk.board.count.get_untracked(), 1);
     let row = desk.board.visible.get_untracked()[0].file.get_untracked();
@@ -282,7 +285,7 @@ fn of_ten_thousand_rows_those_that_failed_are_shown_alone_and_later_ones_come_to
     desk.add_large();
     desk.publish(0);
     assert_eq!(desk.names(), ["5000.wav", "10004.wav"]);
-    desk.show_only_failed(false);
+    desk.show_only_problems(false);
     assert_eq!(desk.board.count.get_untracked(), 10_005);
     assert_eq!(desk.names()[0], "0.txt");
 }
@@ -294,21 +297,24 @@ fn a_row_that_failed_stays_when_it_is_tried_again_and_all_come_back_with_the_las
     config.restrictions.max_files = Some(2);
     desk.engine = Engine::new(config, 1);
     desk.add(4);
-    desk.show_only_failed(true);
+    desk.show_only_problems(true);
     assert_eq!(desk.names(), ["2.txt", "3.txt"]);
     let key = FileKey;
     // There is room for one of them: it is no failure any more, and still looked at.
     desk.engine.handle(Millis(2), Event::Cancel(key(0)));
     desk.engine.handle(Millis(2), Event::Retry(key(2)));
     desk.publish(0);
-    assert!(!desk.engine.snapshot().is_failed(key(2)));
+    assert!(!desk.engine.snapshot().is_problem(key(2)));
+    assert_eq!(desk.names(), ["2.txt", "3.txt"]);
+    // To ask for what is shown changes nothing.
+    desk.show_only_problems(true);
     assert_eq!(desk.names(), ["2.txt", "3.txt"]);
     // Who looks again sees what there is now.
-    desk.show_only_failed(false);
-    desk.show_only_failed(true);
+    desk.show_only_problems(false);
+    desk.show_only_problems(true);
     assert_eq!(desk.names(), ["3.txt"]);
     desk.engine.handle(Millis(3), Event::Remove(key(3)));
     desk.publish(0);
-    assert!(!desk.board.only_failed.get_untracked());
+    assert!(!desk.board.only_problems.get_untracked());
     assert!(desk.names().contains(&"1.txt".to_owned()));
 }

@@ -1,0 +1,51 @@
+// Files that are dragged over the zone, or over the page around it.
+
+const OVER = 'hoist-uploader__drop--over';
+/** Of what is over a page a browser tells every 350 ms, or sooner (HTML, *drag-and-drop processing model*). */
+const GONE_MS = 700;
+
+/**
+ * Gives away what is dropped on a zone, or anywhere on the page: what misses the zone would make the browser leave the page, to
+ * show the file. The zone is lit while files are where they would come to it.
+ */
+export function takeDrops(zone, onPage, take) {
+  const page = new AbortController();
+  let gone;
+  let isFromPage = false;
+  // Browsers do not agree on what they tell of leaving, and a row that goes while something is over it tells nothing: what is
+  // not heard of has left.
+  const light = (isOver) => {
+    clearTimeout(gone);
+    zone.classList.toggle(OVER, Boolean(isOver));
+    if (isOver) gone = setTimeout(light, GONE_MS, false);
+  };
+  const hear = (event, isOurs) => {
+    // Text that is dragged into a field is none of ours.
+    const isTaken = isOurs && event.dataTransfer?.types.includes('Files');
+    if (isTaken) event.preventDefault();
+    // Who wants them for themselves often says so of what is over them only.
+    if (event.type !== 'dragenter') light(isTaken && event.type === 'dragover');
+    if (isTaken && event.type === 'drop') take(event.dataTransfer);
+  };
+  const here = (event) => {
+    // Whoever has stopped the browser from taking it, this is where it is dropped.
+    event.preventDefault();
+    hear(event, true);
+  };
+  const beside = (event) => {
+    if (!zone.isConnected) return page.abort();
+    const path = event.composedPath();
+    if (path.includes(zone)) return;
+    // A field for files, and whoever else takes them, keeps its own.
+    hear(event, !event.defaultPrevented && path[0].type !== 'file' && !isFromPage);
+  };
+  // A picture of the page that is dragged counts as a file.
+  const mark = ({ type }) => (isFromPage = type === 'dragstart');
+  const listen = (target, kinds, handle) => {
+    for (const kind of kinds) target.addEventListener(kind, handle, { signal: page.signal });
+  };
+  listen(zone, ['dragenter', 'dragover', 'drop'], here);
+  if (!onPage) return;
+  listen(window, ['dragenter', 'dragover', 'drop'], beside);
+  listen(window, ['dragstart', 'dragend'], mark);
+}
