@@ -30,6 +30,8 @@ test('stored files are listed, renamed, deleted and taken back on the page', asy
     await row(from).getByRole('button', { name: `Rename ${from}` }).click();
     const field = section.getByLabel(`New name for ${from}`);
     await expect(field).toBeFocused();
+    // What stands before the ending is what is written over.
+    expect(await field.evaluate(({ value, selectionStart, selectionEnd }: HTMLInputElement) => value.slice(selectionStart!, selectionEnd!))).toBe(from.replace('.bin', ''));
     await field.fill(to);
     await field.press('Enter');
     await expect(field).toHaveCount(0);
@@ -51,13 +53,18 @@ test('stored files are listed, renamed, deleted and taken back on the page', asy
   await section.getByLabel('New name for two.bin').fill('a/b');
   await section.getByRole('button', { name: 'Save' }).click();
   await expect(row('two.bin').getByRole('alert')).not.toBeEmpty();
-  await row('two.bin').getByRole('button', { name: 'Cancel renaming two.bin' }).click();
+  await row('two.bin').getByRole('button', { name: 'Cancel renaming two.bin' }).press('Enter');
+  await expect(row('two.bin')).toBeFocused();
   await expect(row('two.bin').getByRole('alert')).toHaveCount(0);
   await expect(section.getByRole('button', { name: 'Save' })).toHaveCount(0);
   expect([...(await hashesBelow(server.files))].sort()).toEqual([
     ['drei ü.bin', one],
     ['two.bin', two],
   ]);
+  await row('two.bin').getByRole('button', { name: 'Rename two.bin' }).click();
+  await section.getByLabel('New name for two.bin').press('Escape');
+  await expect(section.getByRole('button', { name: 'Save' })).toHaveCount(0);
+  await expect(row('two.bin')).toBeFocused();
   await row('two.bin').getByRole('button', { name: 'Rename two.bin' }).click();
   await row('two.bin').getByRole('button', { name: 'Delete two.bin' }).click();
   await expect(sum).toHaveText('1 file, 307 kB');

@@ -46,7 +46,7 @@ thread_local! {
     static DRIVERS: RefCell<Few<u64, Rc<Driver>>> = const { RefCell::new(Few::new()) };
 }
 
-fn now() -> Millis {
+pub(crate) fn now() -> Millis {
     #[expect(
         clippy::cast_possible_truncation,
         reason = "milliseconds since 1970 are positive and fit"

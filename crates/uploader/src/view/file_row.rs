@@ -8,7 +8,7 @@ use super::{
     parts::{Text, button, download, fixed, progress, when},
     thumbnail::picture,
 };
-use crate::{FileKey, FileView, Uploader, VisibleRow, browser, format};
+use crate::{FileKey, FileView, Uploader, VisibleRow, browser, driver::now, format};
 
 const ACT_BAD: &str = "hoist-uploader__act hoist-uploader__act--bad";
 
@@ -253,6 +253,10 @@ fn words(file: &FileView) -> String {
     match &file.state {
         FileState::Failed { words, .. } => format!("{word} · {words}"),
         FileState::FileChanged => format!("{word} since its first part was sent · {size}"),
+        FileState::Deleting(until) if file.offers.restore => {
+            let seconds = until.since(now()).div_ceil(1000);
+            format!("{word} · {size} · can be undone for {seconds} s")
+        }
         FileState::Conflict => format!("{word} · another file is stored under it"),
         _ if has_progress(file) && file.shown > 0 => {
             let percent = format::percent(file.shown, file.size);

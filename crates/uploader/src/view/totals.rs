@@ -26,11 +26,10 @@ fn of_no_use(overview: &Overview) -> u32 {
     totals.not_taken + totals.cancelled + totals.deleted
 }
 
-/// Whether there are problems among more rows than are seen at once.
-fn hides_problems(overview: &Overview) -> bool {
+/// Whether a row waits for the person to do something.
+fn has_problems(overview: &Overview) -> bool {
     let totals = &overview.totals;
-    let problems = totals.failed + totals.not_taken + totals.conflicts;
-    problems > 0 && totals.files + totals.not_taken > SHORT
+    totals.failed + totals.not_taken + totals.conflicts > 0
 }
 
 fn of(uploader: Uploader, ask: fn(&Overview) -> bool) -> Signal<bool> {
@@ -72,7 +71,10 @@ fn bar(uploader: Uploader) -> AnyView {
         }
         .to_owned()
     });
-    let is_filter = Memo::new(move |_| only_problems.get() || hides_problems(&overview.read()));
+    let count = uploader.count();
+    let is_filter = Memo::new(move |_| {
+        only_problems.get() || (count.get() > SHORT && has_problems(&overview.read()))
+    });
     let action = |is: Signal<bool>, word: &'static str, run: fn(Uploader)| {
         when(is, move || {
             button(BUTTON, fixed(word), fixed(word), move || run(uploader))
