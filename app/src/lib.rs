@@ -33,10 +33,12 @@ use leptos::prelude::*;
 pub fn App() -> impl IntoView {
     let data: PageData = shared(|| use_context().unwrap_or_default());
     let counts = RwSignal::new(data.list.counts);
+    let drawn = stored::Drawn::new(counts);
     let uploader = use_uploader(UploaderOptions {
         endpoint: data.endpoint,
         initial: Some(data.list),
         drop_on_page: true,
+        on_event: Some(Callback::new(move |notice| drawn.hear(&notice))),
         ..UploaderOptions::default()
     });
     stored::follow(uploader.overview(), counts);
@@ -49,7 +51,7 @@ pub fn App() -> impl IntoView {
                 </p>
             </header>
             <Uploader uploader/>
-            {stored::stored(uploader, counts)}
+            {stored::stored(uploader, drawn)}
         </main>
     }
     .erase()

@@ -53,7 +53,7 @@ for (const how of ['presses “Try now”', 'comes back to the page'] as const) 
         const heldFrames: FrameRequestCallback[] = [];
         Object.assign(globalThis, { heldFrames, realFrame: requestAnimationFrame, requestAnimationFrame: (frame: FrameRequestCallback) => heldFrames.push(frame) });
       });
-      await until('two tries have failed', () => Promise.resolve(failed > 3));
+      await until('several tries have failed', () => Promise.resolve(failed > 3));
     } else await expect(again).toBeVisible();
     await stopWaiting(page);
     await server.restart();

@@ -87,7 +87,7 @@ test('a finished file is deleted on the server, comes back by undo, and a delete
   await row.getByRole('button', { name: 'Delete done.bin' }).click();
   await until('the server has deleted it', async () => (await stored(page)).finished.length === 0);
   await expect(uploader.root.getByRole('status')).toHaveText('1 deleted.');
-  await expect(row).toContainText(/Deleted · 3.1 MB · can be undone for ([1-9]|[12]\d|30) s/);
+  await expect(row).toContainText('Deleted · 3.1 MB · can still be undone');
   // As long as it can be had back it stays on the list.
   await expect(uploader.root.getByRole('button', { name: 'Clear list' })).toHaveCount(0);
   await row.getByRole('button', { name: 'Undo delete done.bin' }).click();

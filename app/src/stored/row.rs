@@ -14,14 +14,15 @@ use leptos::{
     web_sys::{Element, HtmlInputElement},
 };
 
-use super::{BUTTON, Stored};
+use super::{BUTTON, Fate, Stored};
 use crate::{delete_files, rename_file, restore_files};
 
 /// One stored file, and what can be done with it.
 pub(super) fn row(stored: Stored, receipt: &Receipt) -> AnyView {
     let id = receipt.id;
     let as_stored = RwSignal::new(receipt.stored_as.clone());
-    let (is_deleted, is_renaming) = (RwSignal::new(false), RwSignal::new(false));
+    let fate = stored.drawn.add(id);
+    let is_renaming = RwSignal::new(false);
     // What went wrong, and what is only worth a word.
     let (said, noted) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
     let name: Text = Memo::new(move |_| last_of(&as_stored.read()).to_owned()).into();
@@ -44,16 +45,14 @@ pub(super) fn row(stored: Stored, receipt: &Receipt) -> AnyView {
             match stored.settle(delete_files(vec![id]).await, said).as_deref() {
                 Some([DeleteResult::Refused(body)]) => said.set(body.message.clone()),
                 Some(results) => {
-                    let until = match results {
-                        [DeleteResult::Deleting { until }] => Some(*until),
-                        _ => None,
+                    let (fate, until) = match results {
+                        [DeleteResult::Deleting { until }] => (Fate::Deleted, Some(*until)),
+                        _ => (Fate::Gone, None),
                     };
                     is_renaming.set(false);
-                    is_deleted.set(true);
-                    stored.count(-1);
-                    stored
-                        .uploader
-                        .changed_elsewhere(id, Elsewhere::Deleted { until });
+                    stored.drawn.turn(id, fate);
+                    let change = Elsewhere::Deleted { upload: id, until };
+                    stored.uploader.changed_elsewhere(change);
                 }
                 None => {}
             }
@@ -66,10 +65,9 @@ pub(super) fn row(stored: Stored, receipt: &Receipt) -> AnyView {
                 .as_deref()
             {
                 Some([DeleteResult::Restored { receipt }]) => {
-                    is_deleted.set(false);
-                    stored.count(1);
+                    stored.drawn.turn(id, Fate::There);
                     let change = Elsewhere::Restored(receipt.clone());
-                    stored.uploader.changed_elsewhere(id, change);
+                    stored.uploader.changed_elsewhere(change);
                 }
                 Some([DeleteResult::Refused(body)]) => said.set(body.message.clone()),
                 Some(_) => said.set("It was too late to take that back.".to_owned()),
@@ -79,9 +77,7 @@ pub(super) fn row(stored: Stored, receipt: &Receipt) -> AnyView {
     };
     let rename = move |event: ev::SubmitEvent| {
         event.prevent_default();
-        if let Some(form) = event.current_target() {
-            keep_focus(&form);
-        }
+        keep_focus();
         let Some(new) = field(&event).map(|field| field.value()) else {
             return;
         };
@@ -93,7 +89,7 @@ pub(super) fn row(stored: Stored, receipt: &Receipt) -> AnyView {
                 }
                 as_stored.set(receipt.stored_as.clone());
                 let change = Elsewhere::Renamed(receipt);
-                stored.uploader.changed_elsewhere(id, change);
+                stored.uploader.changed_elsewhere(change);
                 is_renaming.set(false);
             }
         });
@@ -104,15 +100,19 @@ pub(super) fn row(stored: Stored, receipt: &Receipt) -> AnyView {
     };
     let says = Signal::derive(move || !said.read().is_empty());
     let notes = Signal::derive(move || !noted.read().is_empty());
-    let is_there = Signal::derive(move || !is_deleted.get());
+    let is = move |wanted: Fate| {
+        let fate = fate.clone();
+        Signal::derive(move || fate.get() == wanted)
+    };
+    let (is_there, is_deleted) = (is(Fate::There), is(Fate::Deleted));
     // A folder without anything in it has no bytes to give.
     let is_file = receipt.kind == Kind::File;
-    let has_bytes = Signal::derive(move || is_file && !is_deleted.get());
-    let asks_name = Signal::derive(move || is_renaming.get() && !is_deleted.get());
-    let offers_name = Signal::derive(move || !is_renaming.get() && !is_deleted.get());
+    let has_bytes = Signal::derive(move || is_file && is_there.get());
+    let asks_name = Signal::derive(move || is_renaming.get() && is_there.get());
+    let offers_name = Signal::derive(move || !is_renaming.get() && is_there.get());
     let size = format_bytes(receipt.size);
     view! {
-        <li class="stored__row" data-deleted=Signal::derive(move || is_deleted.get().to_string())>
+        <li class="stored__row" data-deleted=Signal::derive(move || (!is_there.get()).to_string())>
             <div class="stored__name">
                 // A path begins on the left whatever the page is written in.
                 <bdi dir="ltr">
@@ -131,7 +131,7 @@ pub(super) fn row(stored: Stored, receipt: &Receipt) -> AnyView {
                 })
             })}
             {when(is_there, move || button(BUTTON, fixed("Delete"), label("Delete"), delete))}
-            {when(is_deleted.into(), move || {
+            {when(is_deleted, move || {
                 button(BUTTON, fixed("Undo delete"), label("Undo delete of"), restore)
             })}
             {when(asks_name, move || {
@@ -141,7 +141,7 @@ pub(super) fn row(stored: Stored, receipt: &Receipt) -> AnyView {
                 view! { <p class="stored__said stored__problem" role="alert">{said}</p> }.erase()
             })}
             {when(notes, move || {
-                view! { <p class="stored__said" role="status">{noted}</p> }.erase()
+                view! { <p class="stored__said" role="alert">{noted}</p> }.erase()
             })}
         </li>
     }
@@ -162,15 +162,14 @@ fn rename_form(
         let _ = field.focus();
         // What is mostly changed is what stands before the ending.
         let name = field.value();
-        let stem = name.rfind('.').and_then(|dot| name.get(..dot));
+        let stem = name.rfind('.').filter(|&dot| dot > 0);
+        let stem = stem.and_then(|dot| name.get(..dot));
         let end = stem.unwrap_or(&name).encode_utf16().count();
         let _ = field.set_selection_range(0, u32::try_from(end).unwrap_or(u32::MAX));
     });
     let leave = move |event: ev::KeyboardEvent| {
         if event.key() == "Escape" {
-            if let Some(form) = event.current_target() {
-                keep_focus(&form);
-            }
+            keep_focus();
             stop();
         }
     };

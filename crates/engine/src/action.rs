@@ -2,7 +2,7 @@
 
 use hoist_protocol::{
     ByteRange, ChunkLayout, CreateRequest, DeleteRequest, ErrorCode, PackManifest, PauseReason,
-    Receipt, StatusRequest,
+    Receipt, StatusRequest, UploadId,
 };
 
 use crate::{FileKey, RequestId};
@@ -151,9 +151,19 @@ pub enum Notice {
     /// `on_cancel`.
     Cancelled(FileKey),
     /// `on_deleted`.
-    Deleted(FileKey),
+    Deleted {
+        /// Its row.
+        key: FileKey,
+        /// Its upload.
+        upload: UploadId,
+    },
     /// `on_restored`: a delete was taken back.
-    Restored(FileKey),
+    Restored {
+        /// Its row.
+        key: FileKey,
+        /// Its upload.
+        upload: UploadId,
+    },
     /// `on_pause`: the whole queue is paused, for this reason.
     Paused(PauseReason),
     /// `on_resume`: the whole queue goes on.

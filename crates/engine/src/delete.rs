@@ -200,7 +200,10 @@ impl Engine {
                     });
                     self.queue.set_timer(until, key);
                 }
-                self.notify(Notice::Deleted(key));
+                let upload = self.file(key).and_then(|file| file.upload);
+                if let Some(upload) = upload {
+                    self.notify(Notice::Deleted { key, upload });
+                }
             }
             None => {}
         }
@@ -260,7 +263,7 @@ impl Engine {
         }
     }
 
-    pub(crate) fn on_restored(&mut self, key: FileKey, result: DeleteResult) {
+    fn on_restored(&mut self, key: FileKey, result: DeleteResult) {
         let Some(Stage::Deleting(grave)) = self.file(key).map(|file| &file.stage) else {
             return;
         };
@@ -269,6 +272,7 @@ impl Engine {
         }
         match result {
             DeleteResult::Restored { receipt } => {
+                let upload = receipt.id;
                 let was_present = grave.was_present;
                 self.clear_timer(key);
                 self.snapshot.update(key, |file| {
@@ -279,7 +283,7 @@ impl Engine {
                         Stage::Done(receipt)
                     };
                 });
-                self.notify(Notice::Restored(key));
+                self.notify(Notice::Restored { key, upload });
             }
             DeleteResult::Deleted => self.not_restored(key),
             DeleteResult::Deleting { .. } => {

@@ -1,18 +1,20 @@
-//! What became of stored files by other means than this engine, as a list beside it on the page.
+//! What became of stored files by other means than this engine, as by a list beside it on the page.
 
 use hoist_protocol::{DeleteResult, Receipt, UploadId};
 
 use crate::{
-    Engine, FileKey,
+    Engine, FileKey, Notice,
     file::{File, Stage},
 };
 
 /// What became of a stored file by other means than the engine, by the server's own answer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Elsewhere {
-    /// It is deleted: for good, or until then by the server's clock unless it is restored.
+    /// It is deleted.
     Deleted {
-        /// Until when it can be had back.
+        /// Which.
+        upload: UploadId,
+        /// Until when it can be restored, by the server's clock; `None` if it is gone for good.
         until: Option<u64>,
     },
     /// A delete of it was taken back.
@@ -21,28 +23,50 @@ pub enum Elsewhere {
     Renamed(Receipt),
 }
 
+impl Elsewhere {
+    const fn upload(&self) -> UploadId {
+        match self {
+            Self::Deleted { upload, .. } => *upload,
+            Self::Restored(receipt) | Self::Renamed(receipt) => receipt.id,
+        }
+    }
+}
+
 impl Engine {
-    pub(crate) fn elsewhere(&mut self, upload: UploadId, change: &Elsewhere) {
-        for key in self.snapshot.keys_of(|file| file.upload == Some(upload)) {
+    pub(crate) fn elsewhere(&mut self, change: &Elsewhere) {
+        let upload = Some(change.upload());
+        for key in self.snapshot.keys_of(|file| file.upload == upload) {
             self.follow(key, change);
         }
     }
 
     /// What is being deleted or restored from here waits for the answer to that.
     fn follow(&mut self, key: FileKey, change: &Elsewhere) {
-        let stored = |file: &File| matches!(file.stage, Stage::Done(_) | Stage::Present(_));
+        let Some(file) = self.file(key) else { return };
         match change {
-            Elsewhere::Deleted { until } if self.file(key).is_some_and(stored) => {
-                self.delete(key);
-                self.queue.to_delete.remove(&key);
-                let until = until.map(|until| DeleteResult::Deleting { until });
-                self.on_delete_result(key, until.unwrap_or(DeleteResult::Deleted));
+            &Elsewhere::Deleted { until, .. } => {
+                if matches!(file.stage, Stage::Done(_) | Stage::Present(_)) {
+                    self.delete(key);
+                    self.queue.to_delete.remove(&key);
+                    let until = until.map(|until| DeleteResult::Deleting { until });
+                    self.on_delete_result(key, until.unwrap_or(DeleteResult::Deleted));
+                }
             }
-            Elsewhere::Restored(receipt) if self.file(key).is_some_and(File::is_restorable) => {
-                self.restore(key);
-                self.queue.to_restore.remove(&key);
-                let receipt = receipt.clone();
-                self.on_restored(key, DeleteResult::Restored { receipt });
+            Elsewhere::Restored(receipt) => {
+                // Its time was over by this clock, and not by the server's.
+                let is_over = matches!(file.stage, Stage::Deleted);
+                if is_over || File::is_restorable(file) {
+                    let receipt = Box::new(receipt.clone());
+                    self.clear_timer(key);
+                    self.snapshot.update(key, |file| {
+                        file.stage = match &file.stage {
+                            Stage::Deleting(grave) if grave.was_present => Stage::Present(receipt),
+                            _ => Stage::Done(receipt),
+                        };
+                    });
+                    let upload = change.upload();
+                    self.notify(Notice::Restored { key, upload });
+                }
             }
             Elsewhere::Renamed(receipt) => {
                 self.snapshot.update(key, |file| {
@@ -51,7 +75,6 @@ impl Engine {
                     }
                 });
             }
-            Elsewhere::Deleted { .. } | Elsewhere::Restored(_) => {}
         }
     }
 }

@@ -141,7 +141,7 @@ impl Engine {
             Event::Delete(key) => self.delete(key),
             Event::Restore(key) => self.restore(key),
             Event::RestoreAll => self.restore_all(),
-            Event::Elsewhere { upload, change } => self.elsewhere(upload, &change),
+            Event::Elsewhere(change) => self.elsewhere(&change),
             Event::Retry(key) => self.retry(key),
             Event::RetryAll => self.retry_all(),
             Event::Resolve { key, choice } => self.resolve(key, choice),

@@ -2,7 +2,7 @@
 
 use hoist_protocol::{
     Checksum, CreateResponse, DeleteResponse, ErrorBody, Limits, OnConflict, PackResponse,
-    StatusResponse, UploadId, UploadStatus,
+    StatusResponse, UploadStatus,
 };
 
 use crate::{Elsewhere, FileKey, RequestId};
@@ -152,12 +152,7 @@ pub enum Event {
     RestoreAll,
     /// Something else on the page has deleted, restored or renamed a stored file; a row of it follows. What is not stored here, or
     /// just being deleted, is left alone.
-    Elsewhere {
-        /// Which file, by its upload.
-        upload: UploadId,
-        /// What became of it.
-        change: Elsewhere,
-    },
+    Elsewhere(Elsewhere),
     /// The person tries a failed file again.
     Retry(FileKey),
     /// The person tries all failed files again.

@@ -94,7 +94,7 @@ async fn receive(
     loop {
         budget.store(HEAD_SIZE, Ordering::Relaxed);
         let Some(mut field) = multipart.next_field().await.map_err(malformed)? else {
-            if files == 0 && wants_json(headers) {
+            if files == 0 && !wants_html(headers) {
                 return Err(ApiError::new(
                     ErrorCode::InvalidRequest,
                     "No part of this form has a file name, so there is no file in it; curl's way is -F file=@NAME",

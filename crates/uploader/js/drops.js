@@ -1,17 +1,17 @@
 // Files that are dragged over the zone, or over the page around it.
 
 const OVER = 'hoist-uploader__drop--over';
-/** Of what is over a page a browser tells every 350 ms, or sooner (HTML, *drag-and-drop processing model*). */
+/** Of what is over a page a browser tells every 350 ms, give or take 200 (HTML, *drag-and-drop processing model*). */
 const GONE_MS = 700;
 
 /**
- * Gives away what is dropped on a zone, or anywhere on the page: what misses the zone would make the browser leave the page, to
- * show the file. The zone is lit while files are where they would come to it.
+ * Passes on what is dropped on a zone, or anywhere on the page: what misses the zone would make the browser leave the page, to
+ * show the file. The zone is lit while files are where they would come to it. Returns what ends this.
  */
 export function takeDrops(zone, onPage, take) {
   const page = new AbortController();
   let gone;
-  let isFromPage = false;
+  let source;
   // Browsers do not agree on what they tell of leaving, and a row that goes while something is over it tells nothing: what is
   // not heard of has left.
   const light = (isOver) => {
@@ -28,24 +28,26 @@ export function takeDrops(zone, onPage, take) {
     if (isTaken && event.type === 'drop') take(event.dataTransfer);
   };
   const here = (event) => {
-    // Whoever has stopped the browser from taking it, this is where it is dropped.
+    // Nothing that is dropped here makes the browser leave the page, and whoever else has stopped it: this is where it is dropped.
     event.preventDefault();
     hear(event, true);
   };
   const beside = (event) => {
-    if (!zone.isConnected) return page.abort();
+    if (!zone.isConnected) return;
     const path = event.composedPath();
     if (path.includes(zone)) return;
     // A field for files, and whoever else takes them, keeps its own.
-    hear(event, !event.defaultPrevented && path[0].type !== 'file' && !isFromPage);
+    hear(event, !event.defaultPrevented && path[0].type !== 'file' && !source?.isConnected);
   };
-  // A picture of the page that is dragged counts as a file.
-  const mark = ({ type }) => (isFromPage = type === 'dragstart');
-  const listen = (target, kinds, handle) => {
-    for (const kind of kinds) target.addEventListener(kind, handle, { signal: page.signal });
+  // A picture of the page that is dragged counts as a file. What has left the page tells no end.
+  const mark = (event) => (source = event.type === 'dragstart' ? event.composedPath()[0] : undefined);
+  const listen = (target, kinds, handle, capture = false) => {
+    for (const kind of kinds) target.addEventListener(kind, handle, { signal: page.signal, capture });
   };
   listen(zone, ['dragenter', 'dragover', 'drop'], here);
-  if (!onPage) return;
-  listen(window, ['dragenter', 'dragover', 'drop'], beside);
-  listen(window, ['dragstart', 'dragend'], mark);
+  if (onPage) {
+    listen(window, ['dragenter', 'dragover', 'drop'], beside);
+    listen(window, ['dragstart', 'dragend'], mark, true);
+  }
+  return () => page.abort();
 }

@@ -46,16 +46,16 @@ export const isSeen = () => !document.hidden;
 let watch;
 
 /**
- * Keeps the place of somebody whose focus is inside of something that may go by what they have just done: then its row has the focus,
- * or the next one, or what it stood in. Never another button, which they would press by pressing twice.
+ * Keeps the place of somebody, if what has the focus goes by what they have just done: then its row has the focus, or the next one,
+ * or what it stood in. Never another button, which they would press by pressing twice.
  */
-export function keepFocus(inside) {
+export function keepFocus() {
   const focused = document.activeElement;
   // A browser that focuses no button at a click has nothing to lose.
-  if (!inside.contains(focused)) return;
-  const around = inside.closest('li, section, details');
+  if (focused === document.body) return;
+  const around = focused.closest('li, section, details');
   const row = around?.matches('li') ? around : undefined;
-  const near = [row, row?.nextElementSibling, row?.previousElementSibling, inside.closest('[role=region]'), inside.closest('section, details, main')];
+  const near = [row, row?.nextElementSibling, row?.previousElementSibling, focused.closest('[role=region]'), focused.closest('section, details, main')];
   watch?.disconnect();
   watch = new MutationObserver(() => {
     const hasGone = !focused.isConnected;

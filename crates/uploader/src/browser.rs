@@ -59,9 +59,9 @@ extern "C" {
     /// Whether anybody can see the page.
     #[wasm_bindgen(js_name = isSeen)]
     pub(crate) fn is_seen() -> bool;
-    /// Moves the focus to what is near if what has it now, inside of this, goes.
+    /// Moves the focus to what is near if what has it now goes.
     #[wasm_bindgen(js_name = keepFocus)]
-    pub(crate) fn keep_focus(inside: &EventTarget);
+    pub(crate) fn keep_focus();
     /// Puts a text on the clipboard; fails where there is none.
     pub(crate) fn copy(text: &str) -> Promise;
     #[wasm_bindgen(js_name = sleep)]

@@ -46,7 +46,7 @@ thread_local! {
     static DRIVERS: RefCell<Few<u64, Rc<Driver>>> = const { RefCell::new(Few::new()) };
 }
 
-pub(crate) fn now() -> Millis {
+fn now() -> Millis {
     #[expect(
         clippy::cast_possible_truncation,
         reason = "milliseconds since 1970 are positive and fit"
@@ -396,6 +396,9 @@ impl Driver {
 
     /// Which rows are shown at all.
     pub(crate) fn show_only_problems(&self, only_problems: bool) {
+        if self.board.only_problems.get_untracked() == only_problems {
+            return;
+        }
         self.publisher
             .borrow_mut()
             .show_only_problems(only_problems);
@@ -434,9 +437,7 @@ impl Driver {
     pub(crate) fn begin_picking(&self) {
         self.board.problem.set(String::new());
         // Whoever adds files wants to see them come.
-        if self.board.only_problems.get_untracked() {
-            self.show_only_problems(false);
-        }
+        self.show_only_problems(false);
         self.board.picking.update(|walks| *walks += 1);
     }
 

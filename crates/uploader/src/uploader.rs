@@ -11,7 +11,7 @@ use std::{
 
 use gloo_file::File;
 use hoist_engine::{Elsewhere, Event, FileKey};
-use hoist_protocol::{ListResponse, OnConflict, UploadId};
+use hoist_protocol::{ListResponse, OnConflict};
 use leptos::prelude::*;
 
 use crate::{
@@ -249,8 +249,8 @@ impl Uploader {
 
     /// Says what became of a stored file by other means than this uploader, as a list of files beside it on the page: its row
     /// follows, and its delete can be taken back there.
-    pub fn changed_elsewhere(self, upload: UploadId, change: Elsewhere) {
-        self.feed(Event::Elsewhere { upload, change });
+    pub fn changed_elsewhere(self, change: Elsewhere) {
+        self.feed(Event::Elsewhere(change));
     }
 
     /// Takes the rows off the list that are stored, cancelled, deleted or were not accepted; the server is not told.

@@ -7,6 +7,9 @@ use crate::{
     format::{bytes, files, part_of, some, time_left},
 };
 
+pub(crate) const UNANSWERED: &str =
+    "The server does not answer. It is tried again by itself; nothing is lost.";
+
 /// The line of the totals: what is done, how fast, how long still. While more are added nobody knows how long.
 pub(crate) fn summary(overview: &Overview, is_adding: bool) -> String {
     let totals = &overview.totals;
@@ -78,7 +81,7 @@ pub(crate) fn held(overview: &Overview) -> &'static str {
         return "";
     }
     if is_unanswered(overview) {
-        return "The server does not answer. It is tried again by itself; nothing is lost.";
+        return UNANSWERED;
     }
     match overview.paused {
         None | Some(PauseReason::ByPerson) => "",

@@ -22,7 +22,7 @@ use value::{address, at_least_one, host, log};
 
 /// Resumable file upload: a page, and a server that loses nothing.
 ///
-/// Sizes are bytes, or have a unit: 64KiB, 1MiB, 2TiB; 50MB are 50 000 000. Spans have one: 30s, 10m, 12h, 7d.
+/// Sizes are bytes, or have a unit: 64KiB, 1MiB, 2TiB; 50MB are 50,000,000. Spans have one: 30s, 10m, 12h, 7d.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "hoist", version, max_term_width = 100)]
 pub struct Config {

@@ -37,22 +37,25 @@ pub(super) fn span_ms(text: &str) -> Result<u64, String> {
     scale(number, factor)
 }
 
-/// A size for the eye: the largest unit that divides it, of thousands if none of 1024 does.
+/// A size for the eye: in the unit in which it is the smallest whole number.
 pub(super) fn show_bytes(bytes: u64) -> String {
-    let decimal = || {
-        let units = [
-            (1_000_000_000_000, "TB"),
-            (1_000_000_000, "GB"),
-            (1_000_000, "MB"),
-            (1000, "kB"),
-        ];
-        let mut fitting = units
-            .into_iter()
-            .filter(|(size, _)| bytes > 0 && bytes.is_multiple_of(*size));
-        fitting.next().map(|(size, unit)| (bytes / size, unit))
-    };
-    let unit = hoist_protocol::in_binary_unit(bytes).or_else(decimal);
-    let (number, unit) = unit.unwrap_or((bytes, "B"));
+    let decimal = [
+        (1_000_000_000_000, "TB"),
+        (1_000_000_000, "GB"),
+        (1_000_000, "MB"),
+        (1000, "kB"),
+        (1, "B"),
+    ];
+    let whole = decimal
+        .into_iter()
+        .filter(|&(size, _)| bytes > 0 && bytes.is_multiple_of(size));
+    let whole = whole.map(|(size, unit)| (bytes / size, unit));
+    let shown = hoist_protocol::in_binary_unit(bytes)
+        .into_iter()
+        .chain(whole);
+    let (number, unit) = shown
+        .min_by_key(|&(number, _)| number)
+        .unwrap_or((bytes, "B"));
     format!("{number}{unit}")
 }
 
@@ -133,9 +136,14 @@ mod tests {
         }
         for (size, shown) in [
             (0, "0B"),
+            (1, "1B"),
             (1000, "1kB"),
             (50_000_000, "50MB"),
             (1_500_000_000, "1500MB"),
+            (2_000_000_000, "2GB"),
+            (1_000_000_000_000, "1TB"),
+            (128_000_000, "128MB"),
+            (1_024_000, "1000KiB"),
             (1001, "1001B"),
             (1536, "1536B"),
             (32 << 20, "32MiB"),

@@ -206,17 +206,14 @@ impl Fuzzer {
             7 => Event::Delete(key),
             8 => Event::Restore(key),
             17 => Event::RestoreAll,
-            18 => Event::Elsewhere {
-                upload: self.id(),
-                change: match self.up_to(3) {
-                    0 => Elsewhere::Deleted { until: None },
-                    1 => Elsewhere::Deleted {
-                        until: Some(self.number()),
-                    },
-                    2 => Elsewhere::Restored(self.receipt()),
-                    _ => Elsewhere::Renamed(self.receipt()),
+            18 => Event::Elsewhere(match self.up_to(3) {
+                0 | 1 => Elsewhere::Deleted {
+                    upload: self.id(),
+                    until: (self.up_to(1) > 0).then(|| self.number()),
                 },
-            },
+                2 => Elsewhere::Restored(self.receipt()),
+                _ => Elsewhere::Renamed(self.receipt()),
+            }),
             9 => Event::Retry(key),
             10 => Event::RetryAll,
             11 => Event::Resolve {

@@ -119,13 +119,16 @@ async fn a_program_gets_the_receipts_in_the_order_of_the_form() {
         });
         assert!(found.eq(wanted), "{receipts:?}");
         // curl without its `@`: a program is told that it has sent no file; a field that was left untouched is nothing wrong.
-        let of = |part| {
+        let of = |part, accept| {
             let body = Body::from(form(&[part]));
-            server.send(sending(body, &[("accept", "application/json")]))
+            server.send(sending(body, &[("accept", accept)]))
         };
-        let answer = of(part("name=\"file\"", b"hello")).await;
-        assert_eq!(answer.error(), (400, ErrorCode::InvalidRequest));
-        let answer = of(part("name=\"file\"; filename=\"\"", b"")).await;
+        for accept in ["*/*", "application/json"] {
+            let answer = of(part("name=\"file\"", b"hello"), accept).await;
+            assert_eq!(answer.error(), (400, ErrorCode::InvalidRequest));
+        }
+        let untouched = part("name=\"file\"; filename=\"\"", b"");
+        let answer = of(untouched, "application/json").await;
         assert_eq!(answer.json::<FormResponse>().receipts, []);
         // A browser accepts everything, and goes back to its page.
         assert_eq!(send("text/html,application/json,*/*").await.status, 303);
@@ -144,9 +147,8 @@ async fn the_way_back_never_leads_to_another_host() {
         ("//evil.example/a", "/"),
         ("nonsense", "/"),
     ] {
-        let answer = server
-            .send(sending(form(&[]), &[("referer", referer)]))
-            .await;
+        let headers = [("referer", referer), ("accept", "text/html")];
+        let answer = server.send(sending(form(&[]), &headers)).await;
         assert_eq!(answer.status, 303, "{answer:?}");
         assert_eq!(answer.header("location"), Some(location), "{referer}");
     }

@@ -72,10 +72,8 @@ impl Publisher {
 
     /// Shows only rows with a problem, or all again.
     pub(crate) fn show_only_problems(&mut self, only_problems: bool) {
-        if only_problems != self.problems.is_some() {
-            self.problems = only_problems.then(Problems::default);
-            self.order_revision = None;
-        }
+        self.problems = only_problems.then(Problems::default);
+        self.order_revision = None;
     }
 
     fn count(&self) -> u32 {

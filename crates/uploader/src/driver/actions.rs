@@ -350,7 +350,7 @@ impl Driver {
             | Notice::Duplicate { key, .. }
             | Notice::Replaced { key, .. }
             | Notice::Cancelled(key)
-            | Notice::Deleted(key) => self.drop_file(*key),
+            | Notice::Deleted { key, .. } => self.drop_file(*key),
             _ => {}
         }
     }

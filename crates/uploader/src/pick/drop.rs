@@ -4,7 +4,8 @@ use std::{collections::VecDeque, rc::Rc};
 
 use gloo_file::File;
 use hoist_engine::Picked;
-use js_sys::Array;
+use js_sys::{Array, Function};
+use leptos::prelude::{StoredValue, WithValue as _, on_cleanup};
 use wasm_bindgen::{JsCast, JsValue, closure::Closure, prelude::wasm_bindgen};
 use web_sys::{
     DataTransfer, Element, FileSystemDirectoryEntry, FileSystemEntry, FileSystemFileEntry,
@@ -16,16 +17,19 @@ use crate::{Uploader, browser, driver::Driver};
 /// Entries whose files are asked for at the same time.
 const AT_ONCE: usize = 64;
 
-/// Takes what is dropped on this element, as long as it is there, or anywhere on its page.
+/// Takes what is dropped on this element, or anywhere on its page, until the effect that calls this ends.
 pub(crate) fn take_drops(uploader: Uploader, zone: &Element, on_page: bool) {
-    let take = Closure::<dyn FnMut(DataTransfer)>::new(move |data| take_drop(uploader, &data));
-    listen(zone, on_page, &take.into_js_value());
+    let take = Closure::<dyn Fn(DataTransfer)>::new(move |data| take_drop(uploader, &data));
+    let end = StoredValue::new_local(listen(zone, on_page, &take.into_js_value()));
+    on_cleanup(move || {
+        let _ = end.try_with_value(|end| end.call0(&JsValue::NULL));
+    });
 }
 
 #[wasm_bindgen(module = "/js/drops.js")]
 extern "C" {
     #[wasm_bindgen(js_name = takeDrops)]
-    fn listen(zone: &Element, on_page: bool, take: &JsValue);
+    fn listen(zone: &Element, on_page: bool, take: &JsValue) -> Function;
 }
 
 /// Takes what was dropped. Must be called in the handler itself: afterwards the browser forgets it.

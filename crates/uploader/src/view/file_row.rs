@@ -8,7 +8,7 @@ use super::{
     parts::{Text, button, download, fixed, progress, when},
     thumbnail::picture,
 };
-use crate::{FileKey, FileView, Uploader, VisibleRow, browser, driver::now, format};
+use crate::{FileKey, FileView, Uploader, VisibleRow, browser, format};
 
 const ACT_BAD: &str = "hoist-uploader__act hoist-uploader__act--bad";
 
@@ -39,7 +39,7 @@ pub(super) fn row(uploader: Uploader, row: &VisibleRow, size: Text) -> AnyView {
     });
     let of_receipt = file.clone();
     let receipt = when(is(file, has_hash), move || {
-        of_receipt.with_untracked(|file| receipt_view(uploader, file))
+        receipt_view(uploader, &of_receipt)
     });
     let (stem, ending) = format::split_ending(&name);
     let stem = stem.to_owned();
@@ -99,15 +99,22 @@ fn has_hash(file: &FileView) -> bool {
     file.receipt().is_some_and(|receipt| receipt.hash.is_some())
 }
 
-fn receipt_view(uploader: Uploader, file: &FileView) -> AnyView {
-    let Some(receipt) = file.receipt() else {
-        return ().erase();
-    };
-    let hash = receipt
-        .hash
-        .map(|hash| hash.to_string())
-        .unwrap_or_default();
-    let href = uploader.options().address(receipt);
+/// The name under which it is stored; it may be renamed.
+fn receipt_name(file: &FileView) -> String {
+    file.receipt()
+        .map_or_else(String::new, |receipt| receipt.name.clone())
+}
+
+fn receipt_view(uploader: Uploader, file: &ArcRwSignal<FileView>) -> AnyView {
+    let hash = file.with_untracked(|file| file.receipt().and_then(|receipt| receipt.hash));
+    let hash = hash.map_or_else(String::new, |hash| hash.to_string());
+    let name = of(file, receipt_name);
+    let of_href = file.clone();
+    let href: Text = Signal::derive(move || {
+        let file = of_href.read();
+        let receipt = file.receipt();
+        receipt.map_or_else(String::new, |receipt| uploader.options().address(receipt))
+    });
     let title = format!("BLAKE3 {hash}");
     let mut short: String = hash.chars().take(8).collect();
     short.push('…');
@@ -120,9 +127,9 @@ fn receipt_view(uploader: Uploader, file: &FileView) -> AnyView {
         }
         .to_owned()
     });
-    let label = format!("Copy the BLAKE3 hash of {}", receipt.name);
+    let label = Signal::derive(move || format!("Copy the BLAKE3 hash of {}", name.get()));
     let for_copy = hash.clone();
-    let copy = button("hoist-uploader__link", word, fixed(label), move || {
+    let copy = button("hoist-uploader__link", word, label, move || {
         copy(&for_copy, is_copied);
     });
     view! {
@@ -131,7 +138,7 @@ fn receipt_view(uploader: Uploader, file: &FileView) -> AnyView {
                 {short}
             </code>
             {copy}
-            {download("hoist-uploader__link", fixed(href), fixed(receipt.name.clone()))}
+            {download("hoist-uploader__link", href, name)}
         </span>
     }
     .erase()
@@ -253,9 +260,8 @@ fn words(file: &FileView) -> String {
     match &file.state {
         FileState::Failed { words, .. } => format!("{word} · {words}"),
         FileState::FileChanged => format!("{word} since its first part was sent · {size}"),
-        FileState::Deleting(until) if file.offers.restore => {
-            let seconds = until.since(now()).div_ceil(1000);
-            format!("{word} · {size} · can be undone for {seconds} s")
+        FileState::Deleting(_) if file.offers.restore => {
+            format!("{word} · {size} · can still be undone")
         }
         FileState::Conflict => format!("{word} · another file is stored under it"),
         _ if has_progress(file) && file.shown > 0 => {

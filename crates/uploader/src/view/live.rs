@@ -85,7 +85,7 @@ impl Milestone {
         let words = match (before.is_busy, self.is_busy) {
             (false, true) => {
                 let files = format::files(u64::from(totals.unsettled));
-                format!("Uploading {files}.{refused}")
+                format!("Uploading {files}.{refused} {}", self.stop)
             }
             (true, false) => {
                 let finished = hoist_protocol::grouped(u64::from(totals.finished));
@@ -96,6 +96,8 @@ impl Milestone {
                 uploaded + &trouble + &some(totals.cancelled, "cancelled") + &deleted
             }
             (_, true) if self.stop != before.stop => match self.stop {
+                // Nobody knows yet.
+                "" if before.stop == words::UNANSWERED => "Trying again.".to_owned(),
                 "" => "Uploading goes on.".to_owned(),
                 stop => stop.to_owned(),
             },
@@ -169,7 +171,7 @@ mod tests {
         assert!(next(&overview).starts_with("The server does not answer."));
         assert_eq!(next(&overview), "");
         overview.is_failing = false;
-        assert_eq!(next(&overview), "Uploading goes on.");
+        assert_eq!(next(&overview), "Trying again.");
         overview.paused = Some(PauseReason::Offline);
         assert!(next(&overview).starts_with("There is no network."));
         overview.paused = Some(PauseReason::ByPerson);
@@ -179,6 +181,13 @@ mod tests {
         overview.paused = None;
         overview.some_go_on = false;
         assert_eq!(next(&overview), "Uploading goes on.");
+        // What is added while something stops it.
+        overview.totals.unsettled = 0;
+        overview.paused = Some(PauseReason::Offline);
+        next(&overview);
+        overview.totals.unsettled = 2;
+        let said = next(&overview);
+        assert!(said.starts_with("Uploading 2 files. There is no network."));
     }
 
     #[test]

@@ -8,7 +8,6 @@ use std::{fmt, sync::Arc};
 
 use crate::{Erase as _, browser};
 use leptos::{ev, prelude::*};
-use web_sys::EventTarget;
 
 /// A text that changes.
 pub type Text = Signal<String>;
@@ -57,10 +56,8 @@ pub fn fixed(text: impl Into<String>) -> Text {
 /// and what it does. If that makes it go away, its row has the focus, or what else is near.
 pub fn button(class: &'static str, word: Text, label: Text, run: impl Fn() + 'static) -> AnyView {
     fn one(class: &'static str, word: Text, label: Text, run: Box<dyn Fn()>) -> AnyView {
-        let press = move |event: ev::MouseEvent| {
-            if let Some(button) = event.current_target() {
-                browser::keep_focus(&button);
-            }
+        let press = move |_: ev::MouseEvent| {
+            keep_focus();
             run();
         };
         view! {
@@ -73,9 +70,10 @@ pub fn button(class: &'static str, word: Text, label: Text, run: impl Fn() + 'st
     one(class, word, label, Box::new(run))
 }
 
-/// Of something with the focus inside that goes by what somebody does: its row then has the focus, or what else is near.
-pub fn keep_focus(inside: &EventTarget) {
-    browser::keep_focus(inside);
+/// Keeps the place of who uses a keyboard, before something is done by which what has the focus goes: its row has the focus
+/// then, or what else is near. A [`button`] does so by itself.
+pub fn keep_focus() {
+    browser::keep_focus();
 }
 
 /// A link to a file, to be saved under `name`.

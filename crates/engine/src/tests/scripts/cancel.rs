@@ -577,7 +577,9 @@ fn what_is_deleted_elsewhere_is_deleted_here_and_nothing_is_asked_for_it() {
         wait 1min
         elsewhere a gone
         elsewhere a restored
-        wait 1min",
+        elsewhere a deleted
+        wait 1min
+        elsewhere a restored",
         expect![[r#"
             > add a 1c
               · added a
@@ -606,8 +608,13 @@ fn what_is_deleted_elsewhere_is_deleted_here_and_nothing_is_asked_for_it() {
             > elsewhere a gone
               · deleted a
             > elsewhere a restored
+              · restored a
+            > elsewhere a deleted
+              · deleted a
             > wait 1min
-            = a 1c/1c deleted
+            > elsewhere a restored
+              · restored a
+            = a 1c/1c done as a
             = b 1c/1c done as other.txt
         "#]],
     );
@@ -648,6 +655,47 @@ fn what_is_deleted_elsewhere_can_be_restored_here() {
             > run
               · restored a
             = a 1c/1c done as a
+        "#]],
+    );
+}
+
+#[test]
+fn whatever_row_has_a_file_follows_it() {
+    check(
+        "has a 1c 0-0
+        has b 1c 0-0
+        listed
+        add a 1c
+        run
+        elsewhere a deleted
+        elsewhere listed-b deleted
+        wait 1s
+        elsewhere a restored
+        elsewhere listed-b restored
+        elsewhere listed-b other.txt",
+        expect![[r#"
+            > has a 1c 0-0
+            > has b 1c 0-0
+            > listed
+            > add a 1c
+              · replaced listed-a by a
+              · added a
+            > run
+              create #0 a
+              · skipped a
+              · complete
+            > elsewhere a deleted
+              · deleted a
+            > elsewhere listed-b deleted
+              · deleted listed-b
+            > wait 1s
+            > elsewhere a restored
+              · restored a
+            > elsewhere listed-b restored
+              · restored listed-b
+            > elsewhere listed-b other.txt
+            = listed-b 1c/1c done as other.txt
+            = a 1c/1c already there
         "#]],
     );
 }

@@ -259,16 +259,20 @@ impl Story {
                 let receipt = of_server.and_then(|upload| upload.receipt.clone());
                 let change = match what {
                     "deleted" => Elsewhere::Deleted {
+                        upload,
                         until: Some(self.bench.now.plus(10_000).0),
                     },
-                    "gone" => Elsewhere::Deleted { until: None },
+                    "gone" => Elsewhere::Deleted {
+                        upload,
+                        until: None,
+                    },
                     "restored" => Elsewhere::Restored(receipt.unwrap()),
                     new => Elsewhere::Renamed(Receipt {
                         stored_as: new.to_owned(),
                         ..receipt.unwrap()
                     }),
                 };
-                self.bench.handle(Event::Elsewhere { upload, change });
+                self.bench.handle(Event::Elsewhere(change));
             }
             ["resolve", name, choice] => {
                 let key = self.key(name);
@@ -509,8 +513,8 @@ impl Story {
             Notice::Retry(key) => format!("retry {}", name(key)),
             Notice::Conflict(key) => format!("conflict {}", name(key)),
             Notice::Cancelled(key) => format!("cancelled {}", name(key)),
-            Notice::Deleted(key) => format!("deleted {}", name(key)),
-            Notice::Restored(key) => format!("restored {}", name(key)),
+            Notice::Deleted { key, .. } => format!("deleted {}", name(key)),
+            Notice::Restored { key, .. } => format!("restored {}", name(key)),
             Notice::Paused(reason) => format!("paused: {}", reason.word()),
             Notice::Resumed => "resumed".to_owned(),
             Notice::Stalled => "stalled".to_owned(),
