@@ -178,7 +178,7 @@ fn a_name_that_somebody_else_points_here_is_refused_where_files_are_shared() {
         ] {
             let mut stream = program.connect();
             let head = format!(
-                "POST /hoist/form HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: 7\r\n\
+                "POST /hoist/form HTTP/1.1\r\nHost: {host}\r\nAccept: text/html\r\nConnection: close\r\nContent-Length: 7\r\n\
                  Content-Type: multipart/form-data; boundary=B\r\n\r\n--B--\r\n"
             );
             stream.write_all(head.as_bytes()).unwrap();
