@@ -208,6 +208,13 @@ test('the list of stored files and the uploader above it follow each other', asy
   await expect(below('three.bin')).toHaveAttribute('data-deleted', 'true');
   await expect(section.locator('.stored__sum')).toHaveText('1 file, 30.7 kB');
   await expect(field).toHaveValue('half a na');
+  // All of it is within a phone.
+  await page.setViewportSize({ width: 390, height: 844 });
+  const [wide, right] = await page.evaluate(() => {
+    const buttons = [...document.querySelectorAll('.stored__rename button')].map((button) => button.getBoundingClientRect().right);
+    return [document.querySelector('.stored')!.getBoundingClientRect().right, Math.max(...buttons)] as const;
+  });
+  expect(right).toBeLessThanOrEqual(wide);
   await below('two.bin').getByRole('button', { name: 'Cancel renaming two.bin' }).click();
   // What is deleted below can be had back above, and the other way round.
   await below('two.bin').getByRole('button', { name: 'Delete two.bin' }).click();
