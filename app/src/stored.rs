@@ -71,13 +71,11 @@ impl Drawn {
     fn turn(self, id: UploadId, fate: Fate) {
         self.turns
             .update_value(|turns| *turns = turns.wrapping_add(1));
-        let find = |rows: &Vec<(UploadId, ArcRwSignal<Fate>)>| {
+        let row = self.rows.with_value(|rows| {
             let row = rows.iter().find(|(drawn, _)| *drawn == id);
             row.map(|(_, fate)| fate.clone())
-        };
-        let Some(row) = self.rows.with_value(find) else {
-            return;
-        };
+        });
+        let Some(row) = row else { return };
         let before = row.get_untracked();
         if before == fate {
             return;
@@ -97,7 +95,6 @@ struct Stored {
     /// Shows some of these files, too, and is told what becomes of them here.
     uploader: Uploader,
     drawn: Drawn,
-    endpoint: StoredValue<String>,
     files: RwSignal<Vec<Item>>,
     next: RwSignal<Option<String>>,
     problem: RwSignal<String>,
@@ -186,7 +183,6 @@ pub(crate) fn stored(uploader: Uploader, drawn: Drawn) -> AnyView {
     let stored = Stored {
         uploader,
         drawn,
-        endpoint: StoredValue::new(uploader.options().endpoint.clone()),
         files: RwSignal::new(Vec::new()),
         next: RwSignal::new(None),
         problem: RwSignal::new(String::new()),

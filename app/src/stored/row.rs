@@ -32,8 +32,8 @@ pub(super) fn row(stored: Stored, receipt: &Receipt) -> AnyView {
         path.get(..path.len() - name).unwrap_or_default().to_owned()
     });
     let href: Text = Signal::derive(move || {
-        let endpoint = stored.endpoint.get_value();
-        format!("{endpoint}{}", route::file(id, &name.get()))
+        let options = stored.uploader.options();
+        format!("{}{}", options.endpoint, route::file(id, &name.get()))
     });
     // Two folders may have files of one name.
     let label = move |verb: &'static str| -> Text {

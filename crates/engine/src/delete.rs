@@ -1,7 +1,7 @@
 //! Telling the server to delete, until it has confirmed; and taking it back.
 
 use hoist_protocol::{
-    DeleteRequest, DeleteResponse, DeleteResult, ErrorBody, ErrorCode, Millis, UploadId,
+    DeleteRequest, DeleteResponse, DeleteResult, ErrorBody, ErrorCode, Millis, Receipt, UploadId,
 };
 
 use crate::{
@@ -271,20 +271,7 @@ impl Engine {
             return;
         }
         match result {
-            DeleteResult::Restored { receipt } => {
-                let upload = receipt.id;
-                let was_present = grave.was_present;
-                self.clear_timer(key);
-                self.snapshot.update(key, |file| {
-                    let receipt = Box::new(receipt);
-                    file.stage = if was_present {
-                        Stage::Present(receipt)
-                    } else {
-                        Stage::Done(receipt)
-                    };
-                });
-                self.notify(Notice::Restored { key, upload });
-            }
+            DeleteResult::Restored { receipt } => self.restored(key, receipt),
             DeleteResult::Deleted => self.not_restored(key),
             DeleteResult::Deleting { .. } => {
                 self.control_failed(0);
@@ -306,6 +293,20 @@ impl Engine {
                 }
             },
         }
+    }
+
+    /// A deleted file is there again.
+    pub(crate) fn restored(&mut self, key: FileKey, receipt: Receipt) {
+        let upload = receipt.id;
+        self.clear_timer(key);
+        self.snapshot.update(key, |file| {
+            let receipt = Box::new(receipt);
+            file.stage = match &file.stage {
+                Stage::Deleting(grave) if grave.was_present => Stage::Present(receipt),
+                _ => Stage::Done(receipt),
+            };
+        });
+        self.notify(Notice::Restored { key, upload });
     }
 
     /// The restore came too late.
@@ -334,11 +335,7 @@ impl Engine {
     }
 
     pub(crate) fn delete(&mut self, key: FileKey) {
-        let can = matches!(
-            self.file(key).map(|file| &file.stage),
-            Some(Stage::Done(_) | Stage::Present(_))
-        );
-        if !can {
+        if !self.file(key).is_some_and(File::is_stored) {
             return;
         }
         self.snapshot.update(key, |file| {

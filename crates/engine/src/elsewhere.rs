@@ -2,10 +2,7 @@
 
 use hoist_protocol::{DeleteResult, Receipt, UploadId};
 
-use crate::{
-    Engine, FileKey, Notice,
-    file::{File, Stage},
-};
+use crate::{Engine, FileKey, file::Stage};
 
 /// What became of a stored file by other means than the engine, by the server's own answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,7 +42,7 @@ impl Engine {
         let Some(file) = self.file(key) else { return };
         match change {
             &Elsewhere::Deleted { until, .. } => {
-                if matches!(file.stage, Stage::Done(_) | Stage::Present(_)) {
+                if file.is_stored() {
                     self.delete(key);
                     self.queue.to_delete.remove(&key);
                     let until = until.map(|until| DeleteResult::Deleting { until });
@@ -55,17 +52,8 @@ impl Engine {
             Elsewhere::Restored(receipt) => {
                 // Its time was over by this clock, and not by the server's.
                 let is_over = matches!(file.stage, Stage::Deleted);
-                if is_over || File::is_restorable(file) {
-                    let receipt = Box::new(receipt.clone());
-                    self.clear_timer(key);
-                    self.snapshot.update(key, |file| {
-                        file.stage = match &file.stage {
-                            Stage::Deleting(grave) if grave.was_present => Stage::Present(receipt),
-                            _ => Stage::Done(receipt),
-                        };
-                    });
-                    let upload = change.upload();
-                    self.notify(Notice::Restored { key, upload });
+                if is_over || file.is_restorable() {
+                    self.restored(key, receipt.clone());
                 }
             }
             Elsewhere::Renamed(receipt) => {

@@ -265,13 +265,10 @@ impl Engine {
                 let file = self.file(key);
                 file.is_some_and(|file| file.is_under_way() && !file.is_unwanted)
             });
-        if some_go_on != self.snapshot.some_go_on {
-            self.snapshot.some_go_on = some_go_on;
-            self.snapshot.revision = self.snapshot.revision.saturating_add(1);
-        }
         let is_failing = self.control.is_failing() || self.bytes.is_failing();
-        if is_failing != self.snapshot.is_failing {
+        if (is_failing, some_go_on) != (self.snapshot.is_failing, self.snapshot.some_go_on) {
             self.snapshot.is_failing = is_failing;
+            self.snapshot.some_go_on = some_go_on;
             self.snapshot.revision = self.snapshot.revision.saturating_add(1);
         }
         if held != self.snapshot.held || retry_at != self.snapshot.retry_at {

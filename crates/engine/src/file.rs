@@ -150,6 +150,16 @@ impl File {
         }
     }
 
+    /// Whether the server has it whole.
+    pub(crate) const fn is_stored(&self) -> bool {
+        matches!(self.stage, Stage::Done(_) | Stage::Present(_))
+    }
+
+    /// Whether it was not taken for what is wrong with the file itself, and stays wrong.
+    pub(crate) const fn is_hopeless(&self) -> bool {
+        self.is_not_taken && !self.may_be_taken
+    }
+
     /// Whether it is deleted, and can be taken back.
     pub(crate) const fn is_restorable(&self) -> bool {
         matches!(&self.stage, Stage::Deleting(grave) if !grave.is_restoring)
@@ -305,7 +315,7 @@ impl File {
             self.stage,
             Stage::Failed(_) | Stage::FileChanged | Stage::Cancelled
         );
-        let finished = matches!(self.stage, Stage::Done(_) | Stage::Present(_));
+        let finished = self.is_stored();
         Offers {
             pause: under_way && !held,
             resume: under_way && held,
@@ -316,8 +326,7 @@ impl File {
                     Stage::Failed(_) => !self.is_not_taken,
                     _ => false,
                 },
-            // What is wrong with the file itself stays wrong.
-            retry: failed && self.is_from_this_visit && (!self.is_not_taken || self.may_be_taken),
+            retry: failed && self.is_from_this_visit && !self.is_hopeless(),
             delete: finished,
             restore: self.is_restorable(),
             resolve: matches!(self.stage, Stage::Conflict),

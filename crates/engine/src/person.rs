@@ -92,12 +92,8 @@ impl Engine {
                 self.snapshot.update(key, File::begin_anew);
                 self.queue.to_delete.insert(key);
             }
-            Stage::Failed(_) if file.is_not_taken => {
-                if !file.may_be_taken {
-                    return;
-                }
-                self.take_after_all(key);
-            }
+            Stage::Failed(_) if file.is_hopeless() => return,
+            Stage::Failed(_) if file.is_not_taken => self.take_after_all(key),
             Stage::FileChanged | Stage::Failed(_) | Stage::Cancelled => {
                 self.reset(key);
                 self.snapshot.update(key, |file| {

@@ -29,8 +29,7 @@ impl File {
                 deleted: mine(matches!(self.stage, Stage::Deleted)),
                 restorable: mine(self.is_restorable()),
                 needs_file: one(matches!(self.stage, Stage::NeedsFile)),
-                listed_finished: one(!self.is_from_this_visit
-                    && matches!(self.stage, Stage::Done(_) | Stage::Present(_))),
+                listed_finished: one(!self.is_from_this_visit && self.is_stored()),
                 ..Totals::default()
             },
             left: 0,

@@ -87,7 +87,7 @@ impl Publisher {
         let problems = self.problems.as_ref();
         let is_wanted = |key: &FileKey| problems.is_none_or(|all| all.contains(snapshot, *key));
         let visible = || snapshot.visible().iter().copied().filter(is_wanted);
-        let mut order = Vec::new();
+        let mut order = Vec::with_capacity(snapshot.visible().len());
         order.extend(visible().filter(|key| !is_listed(key)));
         order.extend(visible().filter(is_listed));
         order

@@ -5,7 +5,7 @@ use hoist_protocol::{FileState, OnConflict, Receipt};
 use leptos::prelude::*;
 
 use super::{
-    parts::{Text, button, download, fixed, progress, when},
+    parts::{Text, button, download, either, fixed, progress, when},
     thumbnail::picture,
 };
 use crate::{FileKey, FileView, Uploader, VisibleRow, browser, format};
@@ -119,14 +119,7 @@ fn receipt_view(uploader: Uploader, file: &ArcRwSignal<FileView>) -> AnyView {
     let mut short: String = hash.chars().take(8).collect();
     short.push('…');
     let is_copied = RwSignal::new(false);
-    let word = Signal::derive(move || {
-        if is_copied.get() {
-            "Copied"
-        } else {
-            "Copy hash"
-        }
-        .to_owned()
-    });
+    let word = either(is_copied.into(), "Copied", "Copy hash");
     let label = Signal::derive(move || format!("Copy the BLAKE3 hash of {}", name.get()));
     let for_copy = hash.clone();
     let copy = button("hoist-uploader__link", word, label, move || {

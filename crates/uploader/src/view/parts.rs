@@ -52,6 +52,11 @@ pub fn fixed(text: impl Into<String>) -> Text {
     Signal::stored(text.into())
 }
 
+/// The one text while something holds, else the other.
+pub fn either(is: Signal<bool>, yes: &'static str, no: &'static str) -> Text {
+    Memo::new(move |_| if is.get() { yes } else { no }.to_owned()).into()
+}
+
 /// A button: its class, what it says, what it is called for those who cannot see where it stands,
 /// and what it does. If that makes it go away, its row has the focus, or what else is near.
 pub fn button(class: &'static str, word: Text, label: Text, run: impl Fn() + 'static) -> AnyView {

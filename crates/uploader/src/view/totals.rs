@@ -3,7 +3,7 @@
 use crate::Erase as _;
 use leptos::prelude::*;
 
-use super::parts::{Text, button, fixed, paragraph, progress, when};
+use super::parts::{Text, button, either, fixed, paragraph, progress, when};
 use crate::{Overview, Uploader, words};
 
 const BUTTON: &str = "hoist-uploader__button hoist-uploader__button--small";
@@ -45,36 +45,19 @@ fn text(uploader: Uploader, say: fn(&Overview) -> String) -> Text {
 fn bar(uploader: Uploader) -> AnyView {
     let is_busy = of(uploader, |o| o.totals.unsettled > 0);
     let is_paused = of(uploader, |o| o.paused.is_some());
-    let toggle = Memo::new(move |_| {
-        if is_paused.get() {
-            "Resume all"
-        } else {
-            "Pause all"
-        }
-        .to_owned()
-    });
+    let toggle = either(is_paused, "Resume all", "Pause all");
     let is_picking = uploader.is_picking();
-    let overview = uploader.overview();
     let only_problems: Signal<bool> = uploader.shows_only_problems().into();
-    let is_clearable = Signal::derive(move || {
-        let overview = overview.read();
-        let can = overview.totals.finished + of_no_use(&overview) > 0;
-        // Nobody clears what they do not see.
-        can && overview.totals.unsettled == 0 && !is_picking.get() && !only_problems.get()
+    let is_over = of(uploader, |o| {
+        o.totals.finished + of_no_use(o) > 0 && o.totals.unsettled == 0
     });
-    let overview = uploader.overview();
-    let filter = Memo::new(move |_| {
-        if only_problems.get() {
-            "Show all files"
-        } else {
-            "Show only problems"
-        }
-        .to_owned()
-    });
-    let count = uploader.count();
-    let is_filter = Memo::new(move |_| {
-        only_problems.get() || (count.get() > SHORT && has_problems(&overview.read()))
-    });
+    // Nobody clears what they do not see.
+    let is_clearable =
+        Signal::derive(move || is_over.get() && !is_picking.get() && !only_problems.get());
+    let filter = either(only_problems, "Show all files", "Show only problems");
+    let (count, has_problems) = (uploader.count(), of(uploader, has_problems));
+    let is_filter =
+        Signal::derive(move || only_problems.get() || (count.get() > SHORT && has_problems.get()));
     let action = |is: Signal<bool>, word: &'static str, run: fn(Uploader)| {
         when(is, move || {
             button(BUTTON, fixed(word), fixed(word), move || run(uploader))
@@ -87,7 +70,7 @@ fn bar(uploader: Uploader) -> AnyView {
             Uploader::start,
         ),
         when(is_busy, move || {
-            button(BUTTON, toggle.into(), toggle.into(), move || {
+            button(BUTTON, toggle, toggle, move || {
                 if is_paused.get_untracked() {
                     uploader.resume_all();
                 } else {
@@ -111,8 +94,8 @@ fn bar(uploader: Uploader) -> AnyView {
             "Try failed again",
             Uploader::retry_all,
         ),
-        when(is_filter.into(), move || {
-            button(BUTTON, filter.into(), filter.into(), move || {
+        when(is_filter, move || {
+            button(BUTTON, filter, filter, move || {
                 uploader.show_only_problems(!only_problems.get_untracked());
             })
         }),
